@@ -1,0 +1,39 @@
+/* test_crc32c.c: the vectors of RFC 3720, section B.4, and continuation. */
+#include "base/crc32c.h"
+#include "tests/support/test.h"
+
+static void known_vectors(void **state)
+{
+    uint8_t bytes[32] = { 0 };
+
+    (void)state;
+    assert_int_equal(weir_crc32c(0, bytes, sizeof(bytes)), 0x8a9136aa);
+    memset(bytes, 0xff, sizeof(bytes));
+    assert_int_equal(weir_crc32c(0, bytes, sizeof(bytes)), 0x62a8ab43);
+    for (uint8_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = i;
+    }
+    assert_int_equal(weir_crc32c(0, bytes, sizeof(bytes)), 0x46dd794e);
+    assert_int_equal(weir_crc32c(0, "123456789", 9), 0xe3069283);
+}
+
+static void parts_make_the_whole(void **state)
+{
+    const char *text = "a weir is a low wall across a river";
+    size_t len = strlen(text);
+
+    (void)state;
+    for (size_t cut = 0; cut <= len; cut++) {
+        uint32_t head = weir_crc32c(0, text, cut);
+        assert_int_equal(weir_crc32c(head, text + cut, len - cut), weir_crc32c(0, text, len));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_vectors),
+        cmocka_unit_test(parts_make_the_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
