@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# build.sh: compiles weir; generates the docs that come from its tables; runs benches.
+#
+# Uses     meson and ninja. build/gcc is what people and tests use; build/clang and build/asan hold
+#          the other two builds of `./dev test`.
+
+verb build "compiles weir with gcc into build/gcc"
+usage_build() {
+    cat <<'TEXT'
+usage: ./dev build [gcc|clang|asan]...
+
+Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised, asan is built for
+the address and undefined-behaviour sanitizers. The program is build/gcc/weir.
+TEXT
+}
+
+verb bench "runs a bench of bench/ against real servers: ./dev bench NAME"
+usage_bench() {
+    cat <<'TEXT'
+usage: ./dev bench NAME [ARGUMENTS]
+
+Builds weir and runs bench/NAME.py, which starts the servers that it needs. Without a name: lists them.
+TEXT
+}
+
+verb docs "regenerates the reference pages of docs/ from the program's own tables"
+usage_docs() {
+    cat <<'TEXT'
+usage: ./dev docs
+
+Runs docs/generate.py with the freshly built program.
+TEXT
+}
+
+readonly -a FLAVOURS=(gcc clang asan)
+
+verb_build() {
+    local flavour
+    for flavour in "$@"; do
+        one_of build "$flavour" "${FLAVOURS[@]}"
+    done
+    if [[ "${*:-gcc}" == gcc ]]; then
+        verb_setup --build-only
+    else
+        verb_setup
+    fi
+    for flavour in "${@:-gcc}"; do
+        build_flavour "$flavour"
+    done
+}
+
+build_flavour() {
+    local dir=$BUILD/$1
+    configure "$1"
+    ninja -C "$dir" >&2
+}
+
+configure() {
+    local dir=$BUILD/$1
+    local -a options=(-Dwerror=true)
+    [[ ! -e $dir/build.ninja ]] || return 0
+    case $1 in
+        asan) options+=(--buildtype=debug -Doptimization=1 "-Db_sanitize=address,undefined") ;;
+        clang) local -x CC=clang CXX=clang++ ;;
+        gcc) local -x CC=gcc CXX=g++ ;;
+    esac
+    rm -rf "$dir" # what an interrupted configuration left is of no use
+    meson setup "$dir" "$ROOT" "${options[@]}" >&2
+}
+
+weir_program() { printf '%s\n' "$BUILD/gcc/weir"; }
+
+verb_bench() {
+    local name=${1:-}
+    if [[ ! -f $ROOT/bench/$name.py ]]; then
+        say "benches: $(find "$ROOT/bench" -maxdepth 1 -name '*.py' -printf '%f ' 2>/dev/null)"
+        usage_error "bench: no bench '$name'"
+    fi
+    shift
+    verb_setup
+    build_flavour gcc
+    WEIR=$(weir_program) exec "$VENV/bin/python" "$ROOT/bench/$name.py" "$@"
+}
+
+verb_docs() {
+    verb_setup
+    build_flavour gcc
+    WEIR=$(weir_program) "$VENV/bin/python" "$ROOT/docs/generate.py" "$@"
+}

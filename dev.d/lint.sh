@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# lint.sh: layout, static analysis and the rules of the tree.
+#
+# Uses     clang-format, clang-tidy, shellcheck, tests/lint/.
+# T1  Each check is a function lint_NAME: silent and 0 when all is well, so that it counts as one test.
+
+verb fmt "lays out all C and C++ files with clang-format"
+usage_fmt() {
+    cat <<'TEXT'
+usage: ./dev fmt
+
+Rewrites every C and C++ file of the tree as .clang-format says.
+TEXT
+}
+
+verb lint "clang-format, clang-tidy, shellcheck and the layer test"
+usage_lint() {
+    cat <<TEXT
+usage: ./dev lint [CHECK]...
+
+Checks: ${LINT_CHECKS[*]} (default: all). Changes nothing.
+TEXT
+}
+
+readonly -a LINT_CHECKS=(layers format shell tidy)
+
+verb_fmt() {
+    verb_setup
+    tracked_files '*.c' '*.h' '*.cc' | xargs -r -d '\n' clang-format -i
+}
+
+verb_lint() {
+    local check failed=0
+    for check in "$@"; do
+        one_of lint "$check" "${LINT_CHECKS[@]}"
+    done
+    verb_setup
+    for check in "${@:-${LINT_CHECKS[@]}}"; do
+        step "lint: $check"
+        "lint_$check" || failed=1
+    done
+    return $failed
+}
+
+lint_layers() { /usr/bin/python3 "$ROOT/tests/lint/layers.py"; }
+
+lint_format() {
+    tracked_files '*.c' '*.h' '*.cc' | xargs -r -d '\n' clang-format --dry-run -Werror --ferror-limit=3
+}
+
+lint_shell() {
+    local -a scripts
+    mapfile -t scripts < <(tracked_files dev .ci/run '*.sh' '*.bash')
+    shellcheck --severity=style "${scripts[@]}"
+}
+
+# Over the clang build, because gcc's warning options mean nothing to clang-tidy.
+lint_tidy() {
+    local log=$BUILD/clang/clang-tidy.log
+    configure clang
+    if ! run-clang-tidy -quiet -p "$BUILD/clang" -j "$(nproc)" "^$ROOT/(src|wal|tests)/" \
+        >"$log" 2>/dev/null; then
+        grep -E -A 3 'warning:|error:' "$log" >&2 || tail -n 20 "$log" >&2
+        return 1
+    fi
+}

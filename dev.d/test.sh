@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# test.sh: every test there is, and one line that sums them up.
+#
+# Uses     meson (unit tests in three builds), pytest (tests/integration), lint.sh;
+#          tests/support/tally.py reads what they report.
+# E1  The last line is `N passed, N failed` over all suites; the exit code is 0 only if none failed.
+# E2  A suite that does not build, breaks off or runs no test counts as a failure, never as nothing.
+
+verb test "runs all tests and ends with the line: N passed, N failed"
+usage_test() {
+    cat <<TEXT
+usage: ./dev test [--long] [SUITE]... [FILTER]
+
+Suites: ${TEST_SUITES[*]} (default: all).
+  unit         unit tests, gcc build       asan   the same under address and undefined sanitizers
+  lint         layout, analysis, layers    clang  the same, clang build
+  integration  the real program against real Kafka and PostgreSQL
+A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
+--long adds the long campaigns of the integration tests.
+TEXT
+}
+
+readonly -a TEST_SUITES=(unit lint asan clang integration)
+readonly REPORTS=$BUILD/reports
+
+PASSED=0 FAILED=0 SKIPPED=0
+TEST_FILTER=
+
+verb_test() {
+    local -a suites=()
+    local word suite
+    export WEIR_TEST_LONG=${WEIR_TEST_LONG:-0}
+    for word in "$@"; do
+        case $word in
+            --long) WEIR_TEST_LONG=1 ;;
+            -*) usage_error "test: unknown option '$word'" ;;
+            unit | lint | asan | clang | integration) suites+=("$word") ;;
+            *) TEST_FILTER=$word ;;
+        esac
+    done
+    if ((${#suites[@]} == 0)); then
+        suites=("${TEST_SUITES[@]}")
+        [[ -z $TEST_FILTER ]] || suites=(unit integration)
+    fi
+    # A subshell: where set -e ends it, the sum is still told.
+    if ! (verb_setup); then
+        FAILED=1
+        print_sum
+        return 1
+    fi
+    rm -rf "$REPORTS"
+    mkdir -p "$REPORTS"
+    for suite in "${suites[@]}"; do
+        run_suite "$suite"
+    done
+    print_sum
+    ((FAILED == 0))
+}
+
+print_sum() {
+    local sum="$PASSED passed, $FAILED failed"
+    ((SKIPPED == 0)) || sum+=", $SKIPPED skipped"
+    say
+    [[ ! -s $REPORTS/failures ]] || sed 's/^/failed: /' "$REPORTS/failures" >&2
+    printf '%s\n' "$sum"
+}
+
+# run_suite NAME: suite_NAME leaves its counts in build/reports/NAME.tally (see tally.py).
+run_suite() {
+    local name=$1 begin=$SECONDS tally=$REPORTS/$1.tally rc=0
+    local passed=0 failed=0 skipped=0
+    step "$name"
+    # errexit does not reach into a command whose result is asked for, hence a shell of its own.
+    set +e
+    (
+        set -e
+        "suite_$name"
+    )
+    rc=$?
+    set -e
+    [[ ! -s $tally ]] || read -r passed failed skipped <"$tally"
+    if ((failed == 0 && (rc != 0 || passed + skipped == 0))); then
+        failed=1
+        echo "$name: broke off or ran no test" >>"$REPORTS/failures"
+    fi
+    say "$name: $passed passed, $failed failed, $skipped skipped in $((SECONDS - begin)) s"
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    SKIPPED=$((SKIPPED + skipped))
+}
+
+tally() { /usr/bin/python3 "$ROOT/tests/support/tally.py" "$REPORTS" "$@"; }
+
+suite_unit() { meson_tests unit gcc; }
+suite_clang() { meson_tests clang clang; }
+suite_asan() {
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1:detect_stack_use_after_return=1}
+    export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
+    meson_tests asan asan
+}
+
+# meson_tests SUITE FLAVOUR
+meson_tests() {
+    local dir=$BUILD/$2 rc=0
+    local -a names=()
+    build_flavour "$2"
+    if [[ -n $TEST_FILTER ]]; then
+        mapfile -t names < <(meson test -C "$dir" --list 2>/dev/null | sed 's|.* / ||' |
+            grep -F -- "$TEST_FILTER")
+        ((${#names[@]} > 0)) || { echo 0 0 1 >"$REPORTS/$1.tally" && return; }
+    fi
+    meson test -C "$dir" --no-rebuild --print-errorlogs "${names[@]}" >&2 || rc=$?
+    tally meson "$1" "$dir/meson-logs"
+    return $rc
+}
+
+suite_integration() {
+    local rc=0
+    local -a select=()
+    build_flavour gcc
+    [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")
+    WEIR=$(weir_program) "$VENV/bin/python" -m pytest "$ROOT/tests/integration" -q --durations=10 \
+        -o cache_dir="$BUILD/pytest-cache" --junitxml="$REPORTS/integration.xml" "${select[@]}" \
+        >&2 || rc=$?
+    tally pytest integration "$REPORTS/integration.xml"
+    ((rc != 5)) || return 0 # 5: the filter matched none of them
+    return $rc
+}
+
+suite_lint() {
+    local check passed=0 failed=0
+    for check in "${LINT_CHECKS[@]}"; do
+        say "lint: $check"
+        if ("lint_$check") >&2; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "lint: $check" >>"$REPORTS/failures"
+        fi
+    done
+    echo "$passed $failed 0" >"$REPORTS/lint.tally"
+    ((failed == 0))
+}
