@@ -10,7 +10,7 @@ usage_build() {
 usage: ./dev build [gcc|clang|asan]...
 
 Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised, asan is built for
-the address and undefined-behaviour sanitizers. The program is build/gcc/weir.
+the address and undefined-behaviour sanitizers. The program is build/weir.
 TEXT
 }
 
@@ -34,6 +34,9 @@ TEXT
 
 readonly -a FLAVOURS=(gcc clang asan)
 
+# Where the program is found by people, tests, benches and the demo, wherever meson puts it.
+export WEIR=$BUILD/weir
+
 verb_build() {
     local flavour
     for flavour in "$@"; do
@@ -53,6 +56,9 @@ build_flavour() {
     local dir=$BUILD/$1
     configure "$1"
     ninja -C "$dir" >&2
+    if [[ $1 == gcc ]]; then
+        ln -sfn gcc/src/cli/weir "$WEIR"
+    fi
 }
 
 configure() {
@@ -68,8 +74,6 @@ configure() {
     meson setup "$dir" "$ROOT" "${options[@]}" >&2
 }
 
-weir_program() { printf '%s\n' "$BUILD/gcc/weir"; }
-
 verb_bench() {
     local name=${1:-}
     if [[ ! -f $ROOT/bench/$name.py ]]; then
@@ -79,11 +83,11 @@ verb_bench() {
     shift
     verb_setup
     build_flavour gcc
-    WEIR=$(weir_program) exec "$VENV/bin/python" "$ROOT/bench/$name.py" "$@"
+    exec "$VENV/bin/python" "$ROOT/bench/$name.py" "$@"
 }
 
 verb_docs() {
     verb_setup
     build_flavour gcc
-    WEIR=$(weir_program) "$VENV/bin/python" "$ROOT/docs/generate.py" "$@"
+    "$VENV/bin/python" "$ROOT/docs/generate.py" "$@"
 }

@@ -21,5 +21,5 @@ verb_demo() {
     verb_pg up >/dev/null
     load_env kafka
     load_env pg
-    KAFKA=$KAFKA PG_DSN=$PG_DSN WEIR=$(weir_program) "$VENV/bin/python" "$ROOT/examples/demo.py" "$@"
+    "$VENV/bin/python" "$ROOT/examples/demo.py" "$@"
 }

@@ -60,6 +60,7 @@ lint_tidy() {
     configure clang
     if ! run-clang-tidy -quiet -p "$BUILD/clang" -j "$(nproc)" "^$ROOT/(src|wal|tests)/" \
         >"$log" 2>/dev/null; then
+        sed -i 's/\x1b\[[0-9;]*m//g' "$log" # this version colours files, too
         grep -E -A 3 'warning:|error:' "$log" >&2 || tail -n 20 "$log" >&2
         return 1
     fi

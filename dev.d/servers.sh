@@ -20,11 +20,11 @@ verb pg "PostgreSQL for trying things out: up, down, reset, psql, status"
 usage_pg() {
     cat <<'TEXT'
 usage: ./dev pg up|down|reset|status
-       ./dev pg psql [ARGUMENTS OF PSQL]
+       ./dev pg psql [DATABASE] [ARGUMENTS OF PSQL]
 
 A PostgreSQL 15 cluster of its own on 127.0.0.1, on a free port that build/run/pg.env tells
 (PG_DSN=...), with a database `weir`; no other cluster of this machine is touched. reset starts it
-anew, empty. psql connects to it.
+anew, empty. psql connects to it, to `weir` unless another database is named.
 TEXT
 }
 
@@ -41,7 +41,8 @@ verb_pg() {
     if [[ ${1:-} == psql ]]; then
         shift
         load_env pg
-        exec psql -d "$PG_DSN" "$@"
+        # As environment, not as -d: so that an argument may name another database.
+        exec env PGHOST=127.0.0.1 PGPORT="$PG_PORT" PGUSER=postgres PGDATABASE=weir psql "$@"
     fi
     one_of pg "${1:-}" up down reset status psql
     [[ $1 != up && $1 != reset ]] || verb_setup >&2
@@ -50,7 +51,7 @@ verb_pg() {
 
 servers() { /usr/bin/python3 "$ROOT/tests/support/servers.py" "$@"; }
 
-# load_env kafka|pg: sets KAFKA or PG_DSN from what the running server wrote.
+# load_env kafka|pg: sets KAFKA, or PG_DSN and PG_PORT, from what the running server wrote.
 load_env() {
     servers "$1" status >/dev/null || die "$1 is not running; start it with ./dev $1 up"
     # shellcheck source=/dev/null

@@ -119,7 +119,7 @@ suite_integration() {
     local -a select=()
     build_flavour gcc
     [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")
-    WEIR=$(weir_program) "$VENV/bin/python" -m pytest "$ROOT/tests/integration" -q --durations=10 \
+    "$VENV/bin/python" -m pytest "$ROOT/tests/integration" -q --durations=10 \
         -o cache_dir="$BUILD/pytest-cache" --junitxml="$REPORTS/integration.xml" "${select[@]}" \
         >&2 || rc=$?
     tally pytest integration "$REPORTS/integration.xml"

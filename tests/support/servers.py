@@ -511,7 +511,7 @@ class Postgres(Server):
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def environment(self) -> dict[str, str]:
-        return {"PG_DSN": self.dsn}
+        return {"PG_DSN": self.dsn, "PG_PORT": str(self.port)}
 
     def psql(self, sql: str, database: str | None = None) -> str:
         """Runs SQL by psql and returns its rows, unaligned; raises ServerError when it fails."""
