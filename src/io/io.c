@@ -1,0 +1,103 @@
+/* io.c: chooses a backend, and the few functions that are the same on all of them. */
+#include "io/io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log_line.h"
+#include "io/backends.h"
+
+static int choose(enum weir_io_choice choice, struct weir_io *ret, struct weir_error *err)
+{
+    struct weir_error why = { 0 };
+    int rc;
+
+    if (choice == WEIR_IO_POSIX) {
+        rc = posix_io_init(ret, err);
+        if (rc == WEIR_OK) {
+            weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, as asked for");
+        }
+        return rc;
+    }
+#if WEIR_HAVE_URING
+    rc = uring_io_init(ret, &why);
+#else
+    rc = weir_error_set_errno(&why, WEIR_EIO, ENOSYS, "io_uring: not built in");
+#endif
+    if (rc == WEIR_OK) {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by io_uring");
+        return WEIR_OK;
+    }
+    if (choice == WEIR_IO_URING || rc == WEIR_ENOMEM) {
+        return weir_error_set_errno(err, rc, why.sys_errno,
+                                    "io_uring cannot be used here, choose posix");
+    }
+    rc = posix_io_init(ret, err);
+    if (rc == WEIR_OK) {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, because of %s", why.text);
+    }
+    return rc;
+}
+
+int weir_io_open(enum weir_io_choice choice, struct weir_io **ret, struct weir_error *err)
+{
+    struct weir_io *io = calloc(1, sizeof(*io));
+
+    if (io == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "open I/O: out of memory");
+    }
+    int rc = choose(choice, io, err);
+    if (rc != WEIR_OK) {
+        free(io);
+        return rc;
+    }
+    *ret = io;
+    return WEIR_OK;
+}
+
+void weir_io_close(struct weir_io *io)
+{
+    if (io != NULL) {
+        io->ops->fini(io->self);
+        free(io);
+    }
+}
+
+int weir_io_write_at(struct weir_io *io, struct weir_io_file *file, uint64_t at, const void *data,
+                     size_t bytes, bool durable, struct weir_error *err)
+{
+    enum { WAIT_US = 1000000 };
+    struct weir_io_write write = {
+        .file = file, .at = at, .data = data, .bytes = bytes, .durable = durable
+    };
+
+    int rc = weir_io_write_start(io, &write, err);
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    while (!write.done) {
+        rc = weir_io_poll(io, WAIT_US, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+    }
+    return write.code == WEIR_OK
+               ? WEIR_OK
+               : weir_error_set_errno(err, write.code, write.sys_errno, "write %zu bytes at %llu",
+                                      bytes, (unsigned long long)at);
+}
+
+void *weir_io_alloc(size_t bytes)
+{
+    size_t rounded = (bytes + WEIR_IO_ALIGN_BYTES - 1) & ~(size_t)(WEIR_IO_ALIGN_BYTES - 1);
+
+    if (rounded < bytes) {
+        return NULL;
+    }
+    void *data = aligned_alloc(WEIR_IO_ALIGN_BYTES, rounded == 0 ? WEIR_IO_ALIGN_BYTES : rounded);
+    if (data != NULL) {
+        memset(data, 0, rounded);
+    }
+    return data;
+}
