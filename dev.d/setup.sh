@@ -75,15 +75,16 @@ install_packages() {
         if apt_get install --no-install-recommends "$@"; then
             return 0
         fi
-        say "apt-get install failed (attempt $attempt of 5): fetching the package lists"
+        say "apt-get install did not work (attempt $attempt of 5): fetching the package lists"
         apt_get update || sleep 10
     done
-    die "could not install: $*"
+    tail -n 20 "$BUILD/apt.log" >&2
+    die "could not install: $*; the whole output is in $BUILD/apt.log"
 }
 
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-        -o APT::Update::Error-Mode=any -o Dpkg::Use-Pty=0 -qq -y "$@" </dev/null >&2
+        -o APT::Update::Error-Mode=any -o Dpkg::Use-Pty=0 -q -y "$@" </dev/null >>"$BUILD/apt.log" 2>&1
 }
 
 # Debian's postgresql-15 makes and starts a cluster on port 5432 when first installed. A drop-in

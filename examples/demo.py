@@ -79,7 +79,7 @@ def expected_rows(flights: list[dict]) -> dict[str, Counter]:
     for row in flights:
         if row["dep_time"] is None:
             continue
-        hour = datetime.strptime(row["time_hour"], "%Y-%m-%dT%H:%M:%SZ")
+        hour = datetime.fromisoformat(row["time_hour"])
         departure = (hour + timedelta(minutes=row["minute"])).strftime("%Y-%m-%d %H:%M:%S+00")
         flight = f"{row['carrier']}{row['flight']}"
         km = (row["distance"] * Decimal("1.609344")).quantize(Decimal("0.1"), ROUND_HALF_UP)
@@ -111,7 +111,7 @@ def make_topic(brokers: str) -> None:
 
 def send(brokers: str, flights: list[dict]) -> None:
     refused = []
-    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 20,
+    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 20, "log_level": 3,
                          "queue.buffering.max.messages": len(flights) + 1})
 
     def delivered(problem, _message) -> None:

@@ -46,6 +46,7 @@ STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
 LOG_TAIL_LINES = 25
 UNIX_SOCKET_PATH_BYTES_MAX = 107
+FOREIGN_DIR_PREFIX = "/var/tmp/weir-"
 
 
 class ServerError(Exception):
@@ -525,7 +526,19 @@ class Postgres(Server):
     def _user(self) -> pwd.struct_passwd | None:
         return postgres_user()
 
+    def destroy(self) -> None:
+        super().destroy()
+        if str(self.dir.parent).startswith(FOREIGN_DIR_PREFIX):
+            with contextlib.suppress(OSError):  # gone already, or another server's too
+                self.dir.parent.rmdir()
+
     def _prepare_dir(self) -> None:
+        if not (POSTGRES_BIN / "postgres").exists():
+            raise ServerError(f"no PostgreSQL in {POSTGRES_BIN}: run ./dev setup")
+        if str(self.dir.parent).startswith(FOREIGN_DIR_PREFIX):
+            self.dir.parent.mkdir(mode=0o711, exist_ok=True)
+            if self.dir.parent.stat().st_uid != os.geteuid():  # /var/tmp is everybody's
+                raise ServerError(f"{self.dir.parent} belongs to somebody else")
         super()._prepare_dir()
         user = self._user()
         if user is not None:
@@ -577,13 +590,14 @@ class Postgres(Server):
 
 
 def postgres_user() -> pwd.struct_passwd | None:
-    """The user that runs PostgreSQL when we are root, who may not; None when we are not root."""
+    """The user that runs PostgreSQL when we are root, who may not; None when we are not root, or
+    when the package that brings the user is not installed."""
     if os.geteuid() != 0:
         return None
     try:
         return pwd.getpwnam("postgres")
     except KeyError:
-        raise ServerError("no user `postgres`: run ./dev setup") from None
+        return None
 
 
 def reachable_postgres_dir(directory: Path) -> Path:
@@ -600,7 +614,7 @@ def reachable_postgres_dir(directory: Path) -> Path:
     if can_pass:
         return directory
     digest = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
-    return Path(f"/var/tmp/weir-{digest}") / directory.name
+    return Path(f"{FOREIGN_DIR_PREFIX}{digest}") / directory.name
 
 
 # ---- the shared pair of ./dev ------------------------------------------------------------------
