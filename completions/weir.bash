@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# weir.bash: completes the weir command in bash.
+#
+# Uses     complete, compgen and compopt of bash 4.4; the bash-completion package is not needed.
+# Try it:  . completions/weir.bash; packages install it as share/bash-completion/completions/weir.
+
+_weir() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local verb=${COMP_WORDS[1]:-}
+    COMPREPLY=()
+
+    if ((COMP_CWORD == 1)); then
+        _weir_words 'run validate check explain ddl wal version help --help --version' "$word"
+        return
+    fi
+    case $before in
+        --data)
+            _weir_paths -d "$word"
+            return
+            ;;
+        --set)
+            compopt -o nospace
+            _weir_words 'pipeline.name= pipeline.delivery= pipeline.trigger= pipeline.batch_rows=' "$word"
+            return
+            ;;
+    esac
+    # bash splits at "=": after `--set pipeline.delivery=` the words are NAME, "=" and the value.
+    if [[ $before == '=' && ${COMP_WORDS[COMP_CWORD - 2]} == pipeline.delivery ]]; then
+        _weir_words 'exactly_once at_least_once at_most_once' "$word"
+        return
+    fi
+    case $verb in
+        run)
+            case $word in
+                -*) _weir_words '--data --set --until-caught-up --help' "$word" ;;
+                *) _weir_pipelines "$word" ;;
+            esac
+            ;;
+        validate | check | explain | ddl)
+            case $word in
+                -*) _weir_words '--set --help' "$word" ;;
+                *) _weir_pipelines "$word" ;;
+            esac
+            ;;
+        wal)
+            if ((COMP_CWORD == 2)); then
+                _weir_words 'dump verify --help' "$word"
+            else
+                _weir_paths -d "$word"
+            fi
+            ;;
+        help)
+            _weir_words 'run validate check explain ddl wal version' "$word"
+            ;;
+    esac
+}
+
+# _weir_words LIST WORD
+_weir_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
+
+# _weir_paths KIND WORD: directories (-d) or files (-f); a name with blanks stays one word.
+_weir_paths() {
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+
+# _weir_pipelines WORD: files of SQL, and directories on the way to them.
+_weir_pipelines() {
+    compopt -o filenames
+    mapfile -t COMPREPLY < <(compgen -f -X '!*.sql' -- "$1"; compgen -d -- "$1")
+}
+
+complete -F _weir weir
