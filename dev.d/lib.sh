@@ -73,9 +73,25 @@ require_writable_build() {
     [[ -e $BUILD || -w $ROOT ]] || die "$ROOT is not writable"
 }
 
+# try COMMAND...: runs it in a shell of its own and leaves its exit code in TRY_STATUS.
+# `if COMMAND` or `COMMAND || ...` would switch errexit off in all of it, and a failed step in its
+# middle would pass for done.
+# shellcheck disable=SC2034 # other files read it
+TRY_STATUS=0
+try() {
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    # shellcheck disable=SC2034
+    TRY_STATUS=$?
+    set -e
+}
+
 # with_lock NAME COMMAND...: one at a time over all processes; the lock goes with its holder.
 with_lock() {
-    local file=$BUILD/.$1.lock lock_fd rc=0
+    local file=$BUILD/.$1.lock lock_fd
     shift
     mkdir -p "$BUILD"
     exec {lock_fd}>"$file"
@@ -83,9 +99,8 @@ with_lock() {
         say "waiting for another ./dev (lock $file)"
         flock "$lock_fd"
     fi
-    "$@" {lock_fd}>&- || rc=$?
+    "$@" {lock_fd}>&-
     exec {lock_fd}>&-
-    return $rc
 }
 
 # tracked_files PATTERN...: the files of this tree, one a line; without git (a release archive),

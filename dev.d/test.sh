@@ -42,19 +42,26 @@ verb_test() {
         suites=("${TEST_SUITES[@]}")
         [[ -z $TEST_FILTER ]] || suites=(unit integration)
     fi
-    # A subshell: where set -e ends it, the sum is still told.
-    if ! (verb_setup); then
-        FAILED=1
-        print_sum
-        return 1
-    fi
     rm -rf "$REPORTS"
     mkdir -p "$REPORTS"
-    for suite in "${suites[@]}"; do
-        run_suite "$suite"
-    done
+    try verb_setup
+    if ((TRY_STATUS == 0)); then
+        for suite in "${suites[@]}"; do
+            run_suite "$suite"
+        done
+        if ((PASSED + FAILED == 0)); then
+            fail_one "no test is named like '$TEST_FILTER'"
+        fi
+    else
+        fail_one "setup"
+    fi
     print_sum
     ((FAILED == 0))
+}
+
+fail_one() {
+    FAILED=$((FAILED + 1))
+    echo "$1" >>"$REPORTS/failures"
 }
 
 print_sum() {
@@ -65,28 +72,23 @@ print_sum() {
     printf '%s\n' "$sum"
 }
 
-# run_suite NAME: suite_NAME leaves its counts in build/reports/NAME.tally (see tally.py).
+# run_suite NAME: suite_NAME leaves its counts in build/reports/NAME.tally (see tally.py). A filter
+# may leave a suite empty; without one, an empty suite is a broken one.
 run_suite() {
-    local name=$1 begin=$SECONDS tally=$REPORTS/$1.tally rc=0
+    local name=$1 begin=$SECONDS tally=$REPORTS/$1.tally
     local passed=0 failed=0 skipped=0
     step "$name"
-    # errexit does not reach into a command whose result is asked for, hence a shell of its own.
-    set +e
-    (
-        set -e
-        "suite_$name"
-    )
-    rc=$?
-    set -e
+    try "suite_$name"
     [[ ! -s $tally ]] || read -r passed failed skipped <"$tally"
-    if ((failed == 0 && (rc != 0 || passed + skipped == 0))); then
-        failed=1
-        echo "$name: broke off or ran no test" >>"$REPORTS/failures"
-    fi
     say "$name: $passed passed, $failed failed, $skipped skipped in $((SECONDS - begin)) s"
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
     SKIPPED=$((SKIPPED + skipped))
+    if ((TRY_STATUS != 0 && failed == 0)); then
+        fail_one "$name: broke off"
+    elif ((passed + failed + skipped == 0)) && [[ -z $TEST_FILTER ]]; then
+        fail_one "$name: ran no test"
+    fi
 }
 
 tally() { /usr/bin/python3 "$ROOT/tests/support/tally.py" "$REPORTS" "$@"; }
@@ -107,7 +109,7 @@ meson_tests() {
     if [[ -n $TEST_FILTER ]]; then
         mapfile -t names < <(meson test -C "$dir" --list 2>/dev/null | sed 's|.* / ||' |
             grep -F -- "$TEST_FILTER")
-        ((${#names[@]} > 0)) || { echo 0 0 1 >"$REPORTS/$1.tally" && return; }
+        ((${#names[@]} > 0)) || return 0
     fi
     meson test -C "$dir" --no-rebuild --print-errorlogs "${names[@]}" >&2 || rc=$?
     tally meson "$1" "$dir/meson-logs"
@@ -123,7 +125,7 @@ suite_integration() {
         -o cache_dir="$BUILD/pytest-cache" --junitxml="$REPORTS/integration.xml" "${select[@]}" \
         >&2 || rc=$?
     tally pytest integration "$REPORTS/integration.xml"
-    ((rc != 5)) || return 0 # 5: the filter matched none of them
+    ((rc != 5)) || rc=0 # none collected, which run_suite sees by itself
     return $rc
 }
 
