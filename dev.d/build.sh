@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # build.sh: compiles weir; generates the docs that come from its tables; runs benches.
 #
-# Uses     meson and ninja. build/gcc is what people and tests use; build/clang and build/asan hold
-#          the other two builds of `./dev test`.
+# Uses     meson and ninja. build/gcc is what people and tests use; build/clang, build/asan
+#          and build/tsan hold the other builds of `./dev test`.
 
 verb build "compiles weir with gcc into build/gcc"
 usage_build() {
     cat <<'TEXT'
-usage: ./dev build [gcc|clang|asan]...
+usage: ./dev build [gcc|clang|asan|tsan]...
 
-Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised, asan is built for
-the address and undefined-behaviour sanitizers. The program is build/weir.
+Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised; asan is
+built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer. The program is build/weir.
 TEXT
 }
 
@@ -32,7 +32,7 @@ Runs docs/generate.py with the freshly built program.
 TEXT
 }
 
-readonly -a FLAVOURS=(gcc clang asan)
+readonly -a FLAVOURS=(gcc clang asan tsan)
 
 # Where the program is found by people, tests, benches and the demo, wherever meson puts it.
 export WEIR=$BUILD/weir
@@ -67,6 +67,7 @@ configure() {
     [[ ! -e $dir/build.ninja ]] || return 0
     case $1 in
         asan) options+=(--buildtype=debug -Doptimization=1 "-Db_sanitize=address,undefined") ;;
+        tsan) options+=(--buildtype=debug -Doptimization=1 -Db_sanitize=thread) ;;
         clang) local -x CC=clang CXX=clang++ ;;
         gcc) local -x CC=gcc CXX=g++ ;;
     esac

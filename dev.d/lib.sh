@@ -52,6 +52,18 @@ usage_error() {
     exit 2
 }
 
+is_one_of() {
+    local given=$1 word
+    shift
+    for word in "$@"; do
+        [[ $given != "$word" ]] || return 0
+    done
+    return 1
+}
+
+# one_of VERB GIVEN WORD...: GIVEN must be one of the words.
+one_of() { is_one_of "${@:2}" || usage_error "$1 wants one of: ${*:3}"; }
+
 # as_root COMMAND...: runs it with root's rights. A missing sudo is told before anything is done.
 as_root() {
     if ((EUID == 0)); then

@@ -57,12 +57,3 @@ load_env() {
     # shellcheck source=/dev/null
     . "$BUILD/run/$1.env"
 }
-
-one_of() {
-    local verb=$1 given=$2 word
-    shift 2
-    for word in "$@"; do
-        [[ $given != "$word" ]] || return 0
-    done
-    usage_error "$verb wants one of: $*"
-}

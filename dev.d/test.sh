@@ -12,15 +12,18 @@ usage_test() {
 usage: ./dev test [--long] [SUITE]... [FILTER]
 
 Suites: ${TEST_SUITES[*]} (default: all).
-  unit         unit tests, gcc build       asan   the same under address and undefined sanitizers
-  lint         layout, analysis, layers    clang  the same, clang build
+  unit         unit tests, optimised, built by gcc
+  clang        the same, built by clang
+  asan         the same under the address and undefined-behaviour sanitizers
+  tsan         the same under the thread sanitizer
+  lint         layout, static analysis, layers, shell scripts
   integration  the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
 TEXT
 }
 
-readonly -a TEST_SUITES=(unit lint asan clang integration)
+readonly -a TEST_SUITES=(unit clang asan tsan lint integration)
 readonly REPORTS=$BUILD/reports
 
 PASSED=0 FAILED=0 SKIPPED=0
@@ -34,8 +37,13 @@ verb_test() {
         case $word in
             --long) WEIR_TEST_LONG=1 ;;
             -*) usage_error "test: unknown option '$word'" ;;
-            unit | lint | asan | clang | integration) suites+=("$word") ;;
-            *) TEST_FILTER=$word ;;
+            *)
+                if is_one_of "$word" "${TEST_SUITES[@]}"; then
+                    suites+=("$word")
+                else
+                    TEST_FILTER=$word
+                fi
+                ;;
         esac
     done
     if ((${#suites[@]} == 0)); then
@@ -100,6 +108,10 @@ suite_asan() {
     export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
     meson_tests asan asan
 }
+suite_tsan() {
+    export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+    meson_tests tsan tsan
+}
 
 # meson_tests SUITE FLAVOUR
 meson_tests() {
@@ -111,8 +123,9 @@ meson_tests() {
             grep -F -- "$TEST_FILTER")
         ((${#names[@]} > 0)) || return 0
     fi
-    meson test -C "$dir" --no-rebuild --print-errorlogs "${names[@]}" >&2 || rc=$?
-    tally meson "$1" "$dir/meson-logs"
+    rm -f "$dir/meson-logs/testlog.json" # an earlier run's must not be counted as this one's
+    meson test -C "$dir" --no-rebuild --timeout-multiplier 3 --print-errorlogs "${names[@]}" >&2 || rc=$?
+    tally meson "$1" "$dir/meson-logs/testlog.json"
     return $rc
 }
 

@@ -1,57 +1,65 @@
 """tally.py: counts what a test run reported, for the last line of `./dev test`.
 
-Uses     meson's testlog.junit.xml and testlog.json, pytest's --junitxml.
+Uses     meson's testlog.json with the TAP that each program printed, pytest's --junitxml.
 usage: tally.py REPORTS meson|pytest SUITE PATH
 Writes REPORTS/SUITE.tally ("passed failed skipped") and appends the names of what failed to
 REPORTS/failures.
 
-Y1  A program that fails without a failed case of its own (it crashed, hung, or ran fewer tests than
-    it planned) counts as one failure; one that reports no cases counts as one test.
+Y1  A program that fails without a failed case of its own (it crashed, hung, or ran fewer cases than
+    it planned) counts as one failure more; one that prints no TAP counts as one case.
 """
 
 import json
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+TAP_LINE = re.compile(r"^(not )?ok\b(?: +\d+)?(?: *- *)?(.*)$", re.MULTILINE)
+MESON_VERDICTS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
 
 
-def verdict(case: ElementTree.Element) -> str:
-    if case.find("failure") is not None or case.find("error") is not None:
-        return FAILED
-    return SKIPPED if case.find("skipped") is not None else PASSED
-
-
-def cases_of(junit: Path) -> list[tuple[str, str, str]]:
-    """(program or class, case, verdict) of every test case of the file."""
+def pytest_cases(junit: Path) -> list[tuple[str, str]]:
+    """(name, verdict) of every case of the file."""
     found = []
-    for suite in ElementTree.parse(junit).iter("testsuite"):
-        for case in suite.findall("testcase"):
-            owner = case.get("classname") or suite.get("name") or ""
-            found.append((owner, case.get("name") or "", verdict(case)))
+    for case in ElementTree.parse(junit).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            verdict = FAILED
+        else:
+            verdict = PASSED if case.find("skipped") is None else SKIPPED
+        found.append((f"{case.get('classname')}: {case.get('name')}", verdict))
     return found
 
 
-def meson_cases(logs: Path) -> list[tuple[str, str, str]]:
-    found = cases_of(logs / "testlog.junit.xml")
-    failed_owners = " ".join(owner for owner, _, result in found if result == FAILED)
-    for line in (logs / "testlog.json").read_text().splitlines():
+def tap_cases(text: str) -> list[tuple[str, str]]:
+    found = []
+    for wrong, name in TAP_LINE.findall(text):
+        skipped = re.search(r"# *skip", name, re.IGNORECASE)
+        found.append((name, FAILED if wrong else SKIPPED if skipped else PASSED))
+    return found
+
+
+def meson_cases(log: Path) -> list[tuple[str, str]]:
+    found = []
+    for line in log.read_text().splitlines():
         program = json.loads(line)
-        name, result = program["name"].rpartition(" / ")[2], program["result"]
-        if result not in ("OK", "SKIP", "EXPECTEDFAIL") and name not in failed_owners:
-            found.append((name, result.lower(), FAILED))
+        name = program["name"].rpartition(" / ")[2]
+        whole = MESON_VERDICTS.get(program["result"], FAILED)
+        cases = tap_cases(program.get("stdout", ""))
+        if not cases or (whole == FAILED and all(verdict != FAILED for _, verdict in cases)):
+            cases.append((program["result"].lower(), whole))
+        found += [(f"{name}: {case}", verdict) for case, verdict in cases]
     return found
 
 
 def main(reports: Path, kind: str, suite: str, path: Path) -> None:
-    cases = meson_cases(path) if kind == "meson" else cases_of(path)
     count = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     with open(reports / "failures", "a") as failures:
-        for owner, case, result in cases:
-            count[result] += 1
-            if result == FAILED:
-                failures.write(f"{suite}: {owner}: {case}\n")
+        for case, verdict in meson_cases(path) if kind == "meson" else pytest_cases(path):
+            count[verdict] += 1
+            if verdict == FAILED:
+                failures.write(f"{suite}: {case}\n")
     (reports / f"{suite}.tally").write_text(" ".join(str(n) for n in count.values()) + "\n")
 
 
