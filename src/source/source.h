@@ -51,9 +51,9 @@ struct weir_records {
 
 /* How far away the source's end is, for progress lines and --until-caught-up. */
 struct weir_source_lag {
-    int64_t records;   /* known to wait in all partitions */
-    bool known;        /* false until every partition's end has been learnt */
-    bool caught_up;    /* at the end of every partition, as last heard */
+    int64_t records; /* known to wait in all partitions */
+    bool known;      /* false until every partition's end has been learnt */
+    bool caught_up;  /* at the end of every partition, as last heard */
 };
 
 struct weir_source_args {
@@ -64,9 +64,9 @@ struct weir_source_args {
 };
 
 struct weir_source_ops {
-    const char *name;                     /* "kafka" */
+    const char *name;                      /* "kafka" */
     const struct weir_option_def *options; /* what WITH (...) may say, ended by a NULL name */
-    bool replayable;                      /* seek() can go back */
+    bool replayable;                       /* seek() can go back */
     /* Makes the object and checks its options (those only the client library can judge
      * included); connects to nothing yet. WEIR_ECONFIG. */
     int (*open)(const struct weir_source_args *args, void **ret_self, struct weir_error *err);
