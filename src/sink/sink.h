@@ -50,8 +50,8 @@ struct weir_sink_args {
     struct weir_options options; /* connection options, checked; borrowed for the sink's life */
     const struct weir_sink_table *tables; /* borrowed for the sink's life */
     uint32_t table_count;
-    uint32_t partitions;         /* P */
-    uint32_t slots;              /* batches open at a time, 1 to WEIR_SINK_SLOTS_MAX */
+    uint32_t partitions; /* P */
+    uint32_t slots;      /* batches open at a time, 1 to WEIR_SINK_SLOTS_MAX */
     /* Coordinates of a record for messages and dead letters: "orders/flights/3" for a record of
      * the pipeline's source number source. Valid during the call. */
     struct weir_str (*describe_partition)(void *context, uint32_t source, uint32_t partition);
@@ -75,13 +75,13 @@ struct weir_ledger_row {
 
 /* A starting instance's demand for the ledger, see PROTOCOL rule 6. */
 struct weir_claim {
-    const char *name;                /* the pipeline's */
-    uint8_t uuid[WEIR_UUID_BYTES];   /* the pipeline's as the log knows it, else a fresh candidate */
-    bool uuid_known;                 /* the log knows it: a ledger without it is "ledger_missing",
+    const char *name;               /* the pipeline's */
+    uint8_t uuid[WEIR_UUID_BYTES];  /* the pipeline's as the log knows it, else a fresh candidate */
+    bool uuid_known;                /* the log knows it: a ledger without it is "ledger_missing",
                                         one with another is "ledger_of_another" */
-    uint8_t owner[WEIR_UUID_BYTES];  /* drawn for this start */
-    uint64_t generation_above;       /* take one strictly larger than this and the ledger's */
-    struct weir_digest definition;   /* for rows made now */
+    uint8_t owner[WEIR_UUID_BYTES]; /* drawn for this start */
+    uint64_t generation_above;      /* take one strictly larger than this and the ledger's */
+    struct weir_digest definition;  /* for rows made now */
 };
 
 struct weir_ledger {
@@ -115,13 +115,13 @@ struct weir_sink_tally {
 };
 
 enum weir_sink_outcome {
-    WEIR_SINK_NONE,         /* nothing happened */
-    WEIR_SINK_COMMITTED,    /* the part is in, durably */
-    WEIR_SINK_REFUSED,      /* the ledger row did not match: rolled back, nothing is in */
-    WEIR_SINK_ROW_REFUSED,  /* the server refuses a row (SQLSTATE 22, 23, P0001 ...): rolled back */
-    WEIR_SINK_ROLLED_BACK,  /* known not to be in, and worth another try (deadlock, lock timeout) */
-    WEIR_SINK_LOST,         /* connection lost: the outcome must be looked up in the ledger */
-    WEIR_SINK_BROKEN,       /* another try is no use (table dropped, no privilege): err says why */
+    WEIR_SINK_NONE,        /* nothing happened */
+    WEIR_SINK_COMMITTED,   /* the part is in, durably */
+    WEIR_SINK_REFUSED,     /* the ledger row did not match: rolled back, nothing is in */
+    WEIR_SINK_ROW_REFUSED, /* the server refuses a row (SQLSTATE 22, 23, P0001 ...): rolled back */
+    WEIR_SINK_ROLLED_BACK, /* known not to be in, and worth another try (deadlock, lock timeout) */
+    WEIR_SINK_LOST,        /* connection lost: the outcome must be looked up in the ledger */
+    WEIR_SINK_BROKEN,      /* another try is no use (table dropped, no privilege): err says why */
 };
 
 struct weir_sink_event {
@@ -139,10 +139,10 @@ struct weir_dead_letter {
 };
 
 struct weir_sink_ops {
-    const char *name;                             /* "postgres" */
-    const struct weir_option_def *sink_options;   /* of the connection: equal for all its tables */
-    const struct weir_option_def *table_options;  /* of one table */
-    bool holds_ledger;                            /* can promise exactly_once */
+    const char *name;                            /* "postgres" */
+    const struct weir_option_def *sink_options;  /* of the connection: equal for all its tables */
+    const struct weir_option_def *table_options; /* of one table */
+    bool holds_ledger;                           /* can promise exactly_once */
 
     /* Two tables with such options are in the same transaction domain. */
     bool (*same_domain)(struct weir_options a, struct weir_options b);

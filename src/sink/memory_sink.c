@@ -1,0 +1,547 @@
+/* memory_sink.c: the client's side of the memory sink: the calls of sink.h.
+ *
+ * Uses     part.h for the rows of a part, memory_database.h for what the server would do.
+ * A commit is decided when poll() finds it, so a caller that counts on an answer within commit()
+ * fails here as it would with a real server. An eventfd wakes whoever sleeps on wait_fds().
+ * K1 to K3 of sink.h. Checked by tests/contract/test_sink_contract.c. */
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "sink/memory_database.h"
+
+enum part_state {
+    PART_UNSENT,  /* rolled back or never sent: resend() or release() follow */
+    PART_SENDING, /* rows on their way; decided once the batch is finished and allowed */
+    PART_IN,
+};
+
+struct memory_part {
+    struct weir_part rows;
+    enum part_state state;
+    bool allowed;
+    struct weir_ledger_step step;
+    struct weir_buf step_bytes; /* of the step's strings */
+};
+
+struct memory_batch {
+    uint64_t number; /* 0: the slot is free */
+    bool finished;
+    struct memory_part *parts;
+};
+
+struct memory_sink {
+    struct weir_sink_args args;
+    struct weir_memory_database *database;
+    uint8_t uuid[WEIR_UUID_BYTES];
+    uint8_t owner[WEIR_UUID_BYTES];
+    uint64_t generation;
+    struct memory_batch batches[WEIR_SINK_SLOTS_MAX];
+    struct weir_arena scratch;
+    int event_fd;
+};
+
+static const struct weir_option_def sink_options[] = {
+    { .name = "database",
+      .kind = WEIR_OPTION_TEXT,
+      .default_text = "memory",
+      .help = "name of the database, within this process" },
+    { 0 },
+};
+
+static const struct weir_option_def table_options[] = { { 0 } };
+
+static bool same_domain(struct weir_options a, struct weir_options b)
+{
+    return weir_str_equal(weir_options_get(sink_options, a, "database").text,
+                          weir_options_get(sink_options, b, "database").text);
+}
+
+static int ddl(const struct weir_sink_args *args, struct weir_buf *ret, struct weir_error *err)
+{
+    (void)args;
+    weir_buf_append_text(ret, "-- Tables in memory are made by themselves.\n");
+    return ret->failed ? weir_error_set(err, WEIR_ENOMEM, "no memory for text") : WEIR_OK;
+}
+
+static void close_sink(void *self)
+{
+    struct memory_sink *sink = self;
+
+    if (sink == NULL) {
+        return;
+    }
+    for (uint32_t s = 0; s < WEIR_SINK_SLOTS_MAX; s++) {
+        for (uint32_t p = 0; sink->batches[s].parts != NULL && p < sink->args.partitions; p++) {
+            weir_part_fini(&sink->batches[s].parts[p].rows);
+            weir_buf_fini(&sink->batches[s].parts[p].step_bytes);
+        }
+        free(sink->batches[s].parts);
+    }
+    weir_arena_fini(&sink->scratch);
+    weir_memory_database_close(sink->database);
+    if (sink->event_fd >= 0) {
+        (void)close(sink->event_fd); /* nothing can be lost in it */
+    }
+    free(sink);
+}
+
+static int open_sink(const struct weir_sink_args *args, void **ret_self, struct weir_error *err)
+{
+    struct memory_sink *sink = calloc(1, sizeof(*sink));
+    struct weir_str name = weir_options_get(sink_options, args->options, "database").text;
+    int rc = WEIR_OK;
+
+    if (sink == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a sink");
+    }
+    weir_assert(args->slots >= 1 && args->slots <= WEIR_SINK_SLOTS_MAX);
+    weir_assert(args->partitions >= 1 && args->partitions <= WEIR_OUTPUT_PARTITIONS_MAX);
+    sink->args = *args;
+    weir_arena_init(&sink->scratch, 0);
+    sink->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    char *copy = weir_arena_copy(&sink->scratch, name);
+    sink->database = copy == NULL ? NULL : weir_memory_database_open(copy);
+    if (sink->event_fd < 0 || sink->database == NULL) {
+        rc = weir_error_set(err, WEIR_ENOMEM, "cannot open memory database \"%.*s\"",
+                            WEIR_STR_ARG(name));
+    }
+    for (uint32_t s = 0; s < args->slots && rc == WEIR_OK; s++) {
+        sink->batches[s].parts = calloc(args->partitions, sizeof(struct memory_part));
+        if (sink->batches[s].parts == NULL) {
+            rc = weir_error_set(err, WEIR_ENOMEM, "no memory for a sink");
+        }
+        for (uint32_t p = 0; p < args->partitions && rc == WEIR_OK; p++) {
+            rc = weir_part_init(&sink->batches[s].parts[p].rows, args->tables, args->table_count,
+                                err);
+        }
+    }
+    if (rc != WEIR_OK) {
+        close_sink(sink);
+        return rc;
+    }
+    *ret_self = sink;
+    return WEIR_OK;
+}
+
+static int check(void *self, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+
+    return weir_memory_reach(sink->database, err);
+}
+
+/* ---- the ledger ---- */
+
+static void stamp(struct memory_sink *sink, const struct weir_claim *claim,
+                  struct weir_ledger *ledger)
+{
+    uint64_t above =
+        claim->generation_above > ledger->generation ? claim->generation_above : ledger->generation;
+
+    ledger->generation = above + 1;
+    for (uint32_t p = 0; p < ledger->count; p++) {
+        ledger->rows[p].generation = ledger->generation;
+        memcpy(ledger->rows[p].owner, claim->owner, WEIR_UUID_BYTES);
+    }
+    memcpy(sink->uuid, ledger->uuid, WEIR_UUID_BYTES);
+    memcpy(sink->owner, claim->owner, WEIR_UUID_BYTES);
+    sink->generation = ledger->generation;
+}
+
+static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
+                        struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    const uint8_t *uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
+    struct weir_ledger ledger = { 0 };
+    int rc = weir_memory_reach(sink->database, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    if (uuid == NULL && claim->uuid_known) {
+        return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_missing",
+                                     "the sink knows no pipeline \"%s\"", claim->name);
+    }
+    if (uuid != NULL && claim->uuid_known && memcmp(uuid, claim->uuid, WEIR_UUID_BYTES) != 0) {
+        return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_of_another",
+                                     "the sink's pipeline \"%s\" is another one", claim->name);
+    }
+    if (uuid == NULL) {
+        memcpy(ledger.uuid, claim->uuid, WEIR_UUID_BYTES);
+        ledger.created = true;
+        ledger.count = sink->args.partitions;
+        for (uint32_t p = 0; p < ledger.count; p++) {
+            ledger.rows[p] = (struct weir_ledger_row){ .partition = p,
+                                                       .partitions = ledger.count,
+                                                       .definition = claim->definition,
+                                                       .ends = WEIR_STR("") };
+        }
+    } else {
+        weir_memory_terminate_others(sink->database, uuid, claim->owner);
+        weir_memory_read_ledger(sink->database, uuid, &ledger);
+    }
+    stamp(sink, claim, &ledger);
+    rc = weir_memory_write_ledger(sink->database, claim->name, &ledger, err);
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    weir_memory_read_ledger(sink->database, sink->uuid, ret);
+    ret->created = ledger.created;
+    return WEIR_OK;
+}
+
+static int look(void *self, struct weir_ledger *ret, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    int rc = weir_memory_reach(sink->database, err);
+
+    if (rc == WEIR_OK) {
+        weir_memory_read_ledger(sink->database, sink->uuid, ret);
+    }
+    return rc;
+}
+
+static int repartition(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
+                       struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct weir_ledger ledger;
+    int rc = weir_memory_reach(sink->database, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    weir_memory_read_ledger(sink->database, sink->uuid, &ledger);
+    for (uint32_t p = 0; p < ledger.count; p++) {
+        if (ledger.rows[p].generation != sink->generation ||
+            memcmp(ledger.rows[p].owner, sink->owner, WEIR_UUID_BYTES) != 0) {
+            return weir_error_set(err, WEIR_EFENCED, "another instance took the ledger");
+        }
+        if (ledger.rows[p].batch != ledger.rows[0].batch ||
+            !weir_digest_equal(ledger.rows[p].plan, ledger.rows[0].plan)) {
+            return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_uneven",
+                                         "the partitions are at different batches");
+        }
+    }
+    ledger.count = sink->args.partitions;
+    for (uint32_t p = 0; p < ledger.count; p++) {
+        ledger.rows[p] = ledger.rows[0];
+        ledger.rows[p].partition = p;
+        ledger.rows[p].partitions = ledger.count;
+        ledger.rows[p].definition = claim->definition;
+        ledger.rows[p].rows = 0; /* of the old partitions: true of none of the new ones */
+        ledger.rows[p].output = (struct weir_digest){ 0 };
+    }
+    stamp(sink, claim, &ledger);
+    rc = weir_memory_write_ledger(sink->database, claim->name, &ledger, err);
+    if (rc == WEIR_OK) {
+        weir_memory_read_ledger(sink->database, sink->uuid, ret);
+    }
+    return rc;
+}
+
+/* ---- batches ---- */
+
+static struct memory_batch *batch_of(struct memory_sink *sink, uint64_t number)
+{
+    struct memory_batch *batch = &sink->batches[number % sink->args.slots];
+
+    weir_assert(number != 0 && batch->number == number);
+    return batch;
+}
+
+static struct memory_part *part_of(struct memory_sink *sink, uint64_t number, uint32_t partition)
+{
+    weir_assert(partition < sink->args.partitions);
+    return &batch_of(sink, number)->parts[partition];
+}
+
+static void wake(const struct memory_sink *sink)
+{
+    uint64_t one = 1;
+
+    /* Can only fail when the counter is full, and then it is readable as it should be. */
+    (void)!write(sink->event_fd, &one, sizeof(one));
+}
+
+static int begin(void *self, uint64_t number, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_batch *batch = &sink->batches[number % sink->args.slots];
+
+    (void)err;
+    weir_assert(number != 0 && batch->number == 0);
+    batch->number = number;
+    batch->finished = false;
+    for (uint32_t p = 0; p < sink->args.partitions; p++) {
+        batch->parts[p].state = PART_SENDING;
+        batch->parts[p].allowed = false;
+    }
+    return WEIR_OK;
+}
+
+static int write_rows(void *self, uint64_t batch, uint32_t partition, uint32_t table,
+                      uint32_t source, enum weir_on_error on_error, const struct weir_chunk *chunk,
+                      struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+
+    return weir_part_write(&part_of(sink, batch, partition)->rows, table, source, on_error, chunk,
+                           &sink->scratch, err);
+}
+
+static int dead_letter(void *self, uint64_t batch, uint32_t partition, uint32_t source,
+                       const struct weir_dead_letter *letter, struct weir_error *err)
+{
+    return weir_part_add_letter(&part_of(self, batch, partition)->rows, source, letter, true, err);
+}
+
+static int finish(void *self, uint64_t number, struct weir_sink_tally *ret_tallies,
+                  struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_batch *batch = batch_of(sink, number);
+
+    (void)err;
+    weir_assert(!batch->finished);
+    for (uint32_t p = 0; p < sink->args.partitions; p++) {
+        weir_part_seal(&batch->parts[p].rows);
+        ret_tallies[p] = batch->parts[p].rows.tally;
+    }
+    batch->finished = true;
+    wake(sink);
+    return WEIR_OK;
+}
+
+static int commit(void *self, uint64_t number, uint32_t partition,
+                  const struct weir_ledger_step *step, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_part *part = part_of(sink, number, partition);
+
+    weir_assert(step->batch == number);
+    weir_buf_reset(&part->step_bytes);
+    weir_buf_append(&part->step_bytes, step->ends.data, step->ends.len);
+    if (part->step_bytes.failed) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a step of the ledger");
+    }
+    part->step = *step;
+    part->step.ends = (struct weir_str){ (const char *)part->step_bytes.data, step->ends.len };
+    part->step.ranges_json = (struct weir_str){ 0 }; /* for people only */
+    part->allowed = true;
+    wake(sink);
+    return WEIR_OK;
+}
+
+static void rollback(void *self, uint64_t batch, uint32_t partition)
+{
+    struct memory_part *part = part_of(self, batch, partition);
+
+    if (part->state == PART_SENDING) {
+        part->state = PART_UNSENT;
+    }
+}
+
+static int resend(void *self, uint64_t batch, uint32_t partition, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_part *part = part_of(sink, batch, partition);
+    int rc = weir_memory_reach(sink->database, err);
+
+    weir_assert(part->state != PART_IN);
+    if (rc == WEIR_OK) {
+        part->state = PART_SENDING;
+        wake(sink);
+    }
+    return rc;
+}
+
+static const char refusal[] = "new row violates a check constraint";
+
+/* The rows of a table that the server refuses; *ret is the caller's to free. */
+static int find_refused(const struct memory_sink *sink, const struct weir_part_table *table,
+                        struct weir_part_culprit **ret, uint32_t *ret_count, struct weir_error *err)
+{
+    uint32_t count = 0;
+    struct weir_part_culprit *culprits = calloc((size_t)table->rows + 1, sizeof(*culprits));
+    bool *sent = calloc((size_t)table->rows + 1, sizeof(*sent));
+
+    if (culprits == NULL || sent == NULL) {
+        free(culprits);
+        free(sent);
+        return weir_error_set(err, WEIR_ENOMEM, "no memory to find refused rows");
+    }
+    for (uint32_t i = 0; i < weir_part_send_count(table); i++) {
+        sent[weir_part_send_row(table, i)] = true;
+    }
+    for (uint32_t r = 0; r < table->rows; r++) {
+        if (sent[r] &&
+            weir_memory_row_refused(sink->database, table->target->name, table->origins[r])) {
+            culprits[count++] =
+                (struct weir_part_culprit){ .row = r, .sqlstate = "23514", .text = refusal };
+        }
+    }
+    free(sent);
+    *ret = culprits;
+    *ret_count = count;
+    return WEIR_OK;
+}
+
+static bool holds_refused(const struct memory_sink *sink, const struct memory_part *part)
+{
+    for (uint32_t t = 0; t < part->rows.table_count; t++) {
+        const struct weir_part_table *table = &part->rows.tables[t];
+        for (uint32_t i = 0; i < weir_part_send_count(table); i++) {
+            const struct weir_record *origin = table->origins[weir_part_send_row(table, i)];
+            if (weir_memory_row_refused(sink->database, table->target->name, origin)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int isolate(void *self, uint64_t batch, uint32_t partition, uint64_t *ret_skipped,
+                   struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_part *part = part_of(sink, batch, partition);
+    uint64_t skipped = 0;
+    int rc = weir_memory_reach(sink->database, err);
+
+    for (uint32_t t = 0; t < part->rows.table_count && rc == WEIR_OK; t++) {
+        struct weir_part_culprit *culprits = NULL;
+        uint32_t count = 0;
+
+        rc = find_refused(sink, &part->rows.tables[t], &culprits, &count, err);
+        if (rc == WEIR_OK) {
+            rc = weir_part_refuse(&part->rows, &sink->args, t, culprits, count, &skipped, err);
+        }
+        free(culprits);
+    }
+    if (rc == WEIR_OK) {
+        *ret_skipped = skipped;
+    }
+    return rc;
+}
+
+static void discard_rows(void *self, uint64_t batch, uint32_t partition)
+{
+    weir_part_discard_rows(&part_of(self, batch, partition)->rows);
+}
+
+static void release(void *self, uint64_t number)
+{
+    struct memory_sink *sink = self;
+    struct memory_batch *batch = batch_of(sink, number);
+
+    for (uint32_t p = 0; p < sink->args.partitions; p++) {
+        weir_part_reset(&batch->parts[p].rows);
+    }
+    batch->number = 0;
+}
+
+/* ---- events ---- */
+
+/* What becomes of a part whose rows are all on their way; NONE: it waits for commit(). */
+static enum weir_sink_outcome decide(struct memory_sink *sink, struct memory_part *part,
+                                     uint32_t partition, struct weir_error *err)
+{
+    if (holds_refused(sink, part)) {
+        (void)weir_error_set(err, WEIR_EDATA, "%s (SQLSTATE 23514)", refusal);
+        return WEIR_SINK_ROW_REFUSED;
+    }
+    if (!part->allowed) {
+        return WEIR_SINK_NONE;
+    }
+    struct weir_memory_commit commit_now = {
+        .uuid = sink->uuid,
+        .owner = sink->owner,
+        .generation = sink->generation,
+        .partition = partition,
+        .step = &part->step,
+        .part = &part->rows,
+    };
+    return weir_memory_commit(sink->database, &commit_now, err);
+}
+
+static struct memory_batch *oldest_after(struct memory_sink *sink, uint64_t number)
+{
+    struct memory_batch *found = NULL;
+
+    for (uint32_t s = 0; s < sink->args.slots; s++) {
+        struct memory_batch *batch = &sink->batches[s];
+        if (batch->number > number && (found == NULL || batch->number < found->number)) {
+            found = batch;
+        }
+    }
+    return found;
+}
+
+static int poll_sink(void *self, struct weir_sink_event *ret, struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct memory_batch *batch = oldest_after(sink, 0);
+    uint64_t pending;
+
+    (void)err;
+    for (; batch != NULL; batch = oldest_after(sink, batch->number)) {
+        for (uint32_t p = 0; p < sink->args.partitions && batch->finished; p++) {
+            struct memory_part *part = &batch->parts[p];
+            struct weir_sink_event event = { .batch = batch->number, .partition = p };
+
+            if (part->state == PART_SENDING) {
+                event.outcome = decide(sink, part, p, &event.err);
+            }
+            if (event.outcome != WEIR_SINK_NONE) {
+                part->state = event.outcome == WEIR_SINK_COMMITTED ? PART_IN : PART_UNSENT;
+                *ret = event;
+                return WEIR_OK;
+            }
+        }
+    }
+    *ret = (struct weir_sink_event){ .outcome = WEIR_SINK_NONE };
+    (void)!read(sink->event_fd, &pending, sizeof(pending)); /* nothing left: sleep from here on */
+    return WEIR_OK;
+}
+
+static uint32_t wait_fds(void *self, struct pollfd *ret, uint32_t max)
+{
+    const struct memory_sink *sink = self;
+
+    if (max == 0) {
+        return 0;
+    }
+    *ret = (struct pollfd){ .fd = sink->event_fd, .events = POLLIN };
+    return 1;
+}
+
+const struct weir_sink_ops weir_memory_sink_ops = {
+    .name = "memory",
+    .sink_options = sink_options,
+    .table_options = table_options,
+    .holds_ledger = true,
+    .same_domain = same_domain,
+    .ddl = ddl,
+    .open = open_sink,
+    .check = check,
+    .claim = claim_ledger,
+    .look = look,
+    .repartition = repartition,
+    .begin = begin,
+    .write = write_rows,
+    .dead_letter = dead_letter,
+    .finish = finish,
+    .commit = commit,
+    .rollback = rollback,
+    .resend = resend,
+    .isolate = isolate,
+    .discard_rows = discard_rows,
+    .release = release,
+    .poll = poll_sink,
+    .wait_fds = wait_fds,
+    .close = close_sink,
+};
