@@ -59,6 +59,7 @@ struct weir_wal_stat {
     uint64_t written_bytes; /* by them, padding included */
     uint64_t recycled_count, created_count, removed_count; /* segment files, since open */
     uint64_t cut_bytes; /* of a torn tail that this open found and cut off */
+    bool no_space;      /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
 };
 
 /* Opens the log in dir, or makes one there when it holds none (and dir too). Locks dir, reads all

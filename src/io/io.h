@@ -191,8 +191,7 @@ WEIR_MUST_CHECK static inline int weir_io_rename(struct weir_io *io, const char 
     return io->ops->rename(io->self, from, to, err);
 }
 
-WEIR_MUST_CHECK static inline int weir_io_unlink(struct weir_io *io, const char *path,
-                                                 struct weir_error *err)
+static inline int weir_io_unlink(struct weir_io *io, const char *path, struct weir_error *err)
 {
     return io->ops->unlink(io->self, path, err);
 }

@@ -1,0 +1,221 @@
+/* repair.c: what opening a log does to the disk: makes a new log, or mends the end of an old one.
+ *
+ * The end that was found may be only in the page cache, and a write that failed before the crash
+ * may have left pages that the kernel takes for clean. So every record that no later one proves
+ * durable is written once more, durably, before anybody acts on it. A sync would not do.
+ *
+ * Uses     wal/scan.h to find the end, io/io.h to write.
+ * M1  Nothing is written before the whole log was read and found good.
+ * M2  Every step can be cut off by a crash and done again.
+ * M3  A new log's first segment gets its name after its header is durable: a log whose only segment
+ *     has no header is a damaged one, never a young one.
+ * Checked by tests/unit/wal/test_crash.c. */
+#include "wal/wal_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log_line.h"
+
+static int remove_file(struct weir_wal *wal, const char *name, struct weir_error *err)
+{
+    char path[WEIR_IO_PATH_BYTES_MAX];
+
+    int rc = wal_path(wal->dir, name, path, err);
+    if (rc == WEIR_OK) {
+        rc = weir_io_unlink(wal->io, path, err);
+    }
+    return rc == WEIR_OK ? weir_io_sync_dir(wal->io, wal->dir, err) : rc;
+}
+
+static int open_segment(struct weir_wal *wal, uint64_t number, struct weir_io_file **ret,
+                        struct weir_error *err)
+{
+    char path[WEIR_IO_PATH_BYTES_MAX];
+
+    int rc = wal_segment_path(wal->dir, number, path, err);
+    return rc == WEIR_OK
+               ? weir_io_file_open(wal->io, path, WEIR_IO_WRITE | WEIR_IO_DIRECT, ret, err)
+               : rc;
+}
+
+/* --- A new log ------------------------------------------------------------------------------ */
+
+static int fill_first(struct weir_wal *wal, struct weir_io_file *file, struct weir_error *err)
+{
+    struct wal_segment_header header = { .number = 1, .first_lsn = 1, .oldest_number = 1 };
+    uint8_t *block = weir_io_alloc(WAL_BLOCK_BYTES);
+
+    if (block == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "make a log: out of memory");
+    }
+    memcpy(header.uuid, wal->uuid, sizeof(header.uuid));
+    wal_segment_header_encode(&header, block);
+    int rc = wal_write_zeros(wal->io, file, 0, wal->segment_bytes, err);
+    if (rc == WEIR_OK) {
+        rc = weir_io_write_at(wal->io, file, 0, block, WAL_BLOCK_BYTES, true, err);
+    }
+    free(block);
+    return rc;
+}
+
+static int create(struct weir_wal *wal, struct weir_error *err)
+{
+    struct weir_io_file *file = NULL;
+    char from[WEIR_IO_PATH_BYTES_MAX], to[WEIR_IO_PATH_BYTES_MAX];
+
+    int rc = weir_io_random_bytes(wal->io, wal->uuid, sizeof(wal->uuid), err);
+    if (rc == WEIR_OK) {
+        rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, from, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = wal_segment_path(wal->dir, 1, to, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = weir_io_file_open(wal->io, from, WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT,
+                               &file, err);
+    }
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    wal->file = file; /* closed with the log, whatever comes */
+    rc = fill_first(wal, file, err);
+    if (rc == WEIR_OK) {
+        rc = weir_io_rename(wal->io, from, to, err); /* M3 */
+    }
+    if (rc == WEIR_OK) {
+        rc = weir_io_sync_dir(wal->io, wal->dir, err);
+    }
+    if (rc != WEIR_OK) {
+        (void)weir_io_unlink(wal->io, from, NULL); /* room for others; the next open does it too */
+        return rc;
+    }
+    wal->segments = calloc(1, sizeof(*wal->segments));
+    if (wal->segments == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "make a log: out of memory");
+    }
+    wal->segments[0] =
+        (struct wal_segment){ .number = 1, .first_lsn = 1, .bytes = wal->segment_bytes };
+    wal->segment_count = 1;
+    wal->offset = WAL_SEGMENT_HEADER_BYTES;
+    wal->stat.created = true;
+    wal->stat.created_count = 1;
+    return WEIR_OK;
+}
+
+/* --- A log that was there ------------------------------------------------------------------- */
+
+/* Writes again what lies in [from, to) of the active segment. */
+static int write_again(struct weir_wal *wal, uint64_t from, uint64_t to, struct weir_error *err)
+{
+    struct wal_reader reader = { 0 };
+
+    int rc = wal_reader_open(wal->io, wal->dir, wal_active(wal)->number, &reader, err);
+    while (rc == WEIR_OK && from < to) {
+        uint64_t part = to - from < WAL_READ_WINDOW_BYTES ? to - from : WAL_READ_WINDOW_BYTES;
+        const uint8_t *bytes;
+        size_t available;
+
+        rc = wal_reader_get(&reader, from, (size_t)part, &bytes, &available, err);
+        if (rc == WEIR_OK && available < part) {
+            rc = weir_error_set(err, WEIR_EIO, "%s: the last segment became shorter", wal->dir);
+        }
+        if (rc == WEIR_OK) {
+            rc = weir_io_write_at(wal->io, wal->file, from, bytes, (size_t)part, true, err);
+        }
+        from += part;
+    }
+    wal_reader_close(&reader);
+    return rc;
+}
+
+static int remove_leftovers(struct weir_wal *wal, const struct wal_scan *scan,
+                            struct weir_error *err)
+{
+    int rc = WEIR_OK;
+
+    for (size_t i = 0; rc == WEIR_OK && i < scan->leftover_count; i++) {
+        char name[WAL_NAME_BYTES];
+
+        wal_segment_name(scan->listing.numbers[i], name);
+        rc = remove_file(wal, name, err);
+    }
+    return rc;
+}
+
+static int adopt_unstarted(struct weir_wal *wal, const struct wal_scan *scan,
+                           struct weir_error *err)
+{
+    struct wal_supply *supply = &wal->supply;
+
+    if (!scan->has_unstarted) {
+        return WEIR_OK;
+    }
+    supply->number = wal_active(wal)->number + 1;
+    int rc = open_segment(wal, supply->number, &supply->file, err);
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    supply->filled_bytes = scan->unstarted_bytes;
+    supply->is_named = true;
+    supply->state = WAL_SUPPLY_READY;
+    return wal_write_zeros(wal->io, supply->file, WAL_SEGMENT_HEADER_BYTES,
+                           scan->unstarted_torn_bytes, err);
+}
+
+static int mend(struct weir_wal *wal, const struct wal_scan *scan, struct weir_error *err)
+{
+    /* The first record of a segment was written together with the segment's header. */
+    uint64_t from = scan->unproven == WAL_SEGMENT_HEADER_BYTES ? 0 : scan->unproven;
+
+    int rc = remove_leftovers(wal, scan, err);
+    if (rc == WEIR_OK) {
+        rc = weir_io_sync_dir(wal->io, wal->dir, err); /* names that were seen, not yet durable */
+    }
+    if (rc == WEIR_OK) {
+        rc = open_segment(wal, wal_active(wal)->number, &wal->file, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = write_again(wal, from, scan->end, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = wal_write_zeros(wal->io, wal->file, scan->end, scan->torn_bytes, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = adopt_unstarted(wal, scan, err);
+    }
+    if (rc == WEIR_OK && scan->torn_bytes + scan->unstarted_torn_bytes > 0) {
+        wal->stat.cut_bytes = scan->torn_bytes + scan->unstarted_torn_bytes;
+        weir_log(WEIR_LOG_WARN, "log_tail_cut",
+                 "%s: cut %" PRIu64 " bytes of a write that a crash had broken off, behind LSN "
+                 "%" PRIu64,
+                 wal->dir, wal->stat.cut_bytes, wal->last_lsn);
+    }
+    return rc;
+}
+
+int wal_repair(struct weir_wal *wal, struct weir_error *err)
+{
+    struct wal_scan scan = { 0 };
+
+    int rc = wal_scan_read(wal->io, wal->dir, NULL, NULL, &scan, err);
+    if (rc == WEIR_OK && scan.listing.has_unfinished) {
+        rc = remove_file(wal, WAL_UNFINISHED_NAME, err);
+    }
+    if (rc == WEIR_OK && scan.segment_count == 0) {
+        rc = create(wal, err);
+    } else if (rc == WEIR_OK) {
+        wal->segments = scan.segments;
+        wal->segment_count = scan.segment_count;
+        scan.segments = NULL; /* wal owns them now */
+        memcpy(wal->uuid, scan.uuid, sizeof(wal->uuid));
+        wal->last_lsn = scan.chain.lsn - 1;
+        wal->durable_lsn = wal->last_lsn;
+        wal->previous_crc = scan.chain.crc;
+        wal->offset = scan.end;
+        rc = mend(wal, &scan, err);
+    }
+    wal_scan_fini(&scan);
+    return rc;
+}
