@@ -1,0 +1,157 @@
+/* look.c: after a refusal or a reconnect, the ledger says what became of the parts.
+ *
+ * LK1  All rows of the ledger are read in one statement before anything else is sent (rule 7).
+ * LK2  The order of the questions is fixed: fenced, gone back, there, not there, gone further
+ *      back, anything else. [T2, T5]
+ * Checked by tests/unit/txn/test_txn.c and tests/integration. */
+#include "base/log_line.h"
+#include "txn/txn_internal.h"
+
+/* What the row says of the head, the oldest batch that is not known to be in. */
+enum finding {
+    FOUND_IN,       /* the row is at this very batch */
+    FOUND_NOT_IN,   /* it is at its very predecessor */
+    FOUND_EARLIER,  /* at an earlier number: the sink went back */
+    FOUND_STRANGER, /* anything else */
+};
+
+static enum finding compare(const struct weir_txn *txn, const struct weir_ledger_row *row)
+{
+    struct weir_batch_id id = weir_ledger_row_id(row);
+    const struct weir_batch *head = txn->slots + txn->head % WEIR_TXN_IN_FLIGHT;
+    bool head_closed = txn->head <= txn->tip.id.batch;
+
+    if (head_closed && weir_batch_id_equal(id, head->frame.id)) {
+        return FOUND_IN;
+    }
+    if (weir_batch_id_equal(id, txn->committed.id)) {
+        return FOUND_NOT_IN;
+    }
+    return id.batch < txn->committed.id.batch ? FOUND_EARLIER : FOUND_STRANGER;
+}
+
+/* at_most_once: a part whose fate was open and that is not in is never sent with its rows again;
+ * its step goes in without them, which makes the drop final and its count exact (rule 14). */
+static void drop_rows(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p)
+{
+    const struct weir_part_tally *tally =
+        &batch->frame.tallies[sink * batch->frame.partitions + p];
+
+    txn->sinks[sink].ops->discard_rows(txn->sinks[sink].self, batch->frame.id.batch, p);
+    txn->status.batches_dropped++;
+    txn->status.rows_dropped += tally->rows;
+    weir_log(WEIR_LOG_WARN, "batch_dropped",
+             "pipeline \"%s\": batch %llu (t=%lld) partition %u is dropped: %llu rows, from %.*s",
+             txn->args.pipeline, (unsigned long long)batch->frame.id.batch,
+             (long long)batch->frame.id.t, p, (unsigned long long)tally->rows,
+             WEIR_STR_ARG(batch->ranges_json));
+}
+
+static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p,
+                   bool is_in)
+{
+    struct weir_part *part = &batch->parts[sink][p];
+
+    if (part->state != WEIR_PART_DOUBTFUL) {
+        return; /* still under way, or settled: its own answer will come */
+    }
+    if (is_in) {
+        weir_part_move(part, WEIR_PART_IN);
+        return;
+    }
+    if (part->step_allowed && txn->args.mode == WEIR_TXN_AT_MOST_ONCE) {
+        drop_rows(txn, batch, sink, p);
+    }
+    weir_part_move(part, WEIR_PART_AGAIN);
+}
+
+/* The sink is older than what we know to be in it: from its ledger on everything is taken up
+ * again. */
+static void went_back(struct weir_txn *txn, uint32_t sink, const char *how)
+{
+    weir_log(WEIR_LOG_WARN, "sink_went_back",
+             "pipeline \"%s\": %s went back in time (%s); batches up to %llu were in",
+             txn->args.pipeline, txn->sinks[sink].name, how,
+             (unsigned long long)txn->committed.id.batch);
+    weir_txn_rewind(txn, WEIR_TXN_CLAIMING);
+}
+
+static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
+{
+    const struct weir_ledger *ledger = &txn->sink_states[sink].ledger;
+
+    for (uint32_t p = 0; p < ledger->count; p++) {
+        const struct weir_ledger_row *row = &ledger->rows[p];
+        enum finding finding = compare(txn, row);
+        if (finding == FOUND_EARLIER) {
+            went_back(txn, sink, "its ledger is at an earlier batch");
+            return WEIR_OK;
+        }
+        if (finding == FOUND_STRANGER) {
+            return weir_error_set_reason(
+                err, WEIR_ECONFLICT, "ledger_conflict",
+                "%s: output partition %u is at batch %llu (t=%lld), which this instance did not "
+                "write, under its own generation; nothing more was written",
+                txn->sinks[sink].name, p, (unsigned long long)row->batch, (long long)row->t);
+        }
+    }
+    for (uint32_t p = 0; p < ledger->count; p++) {
+        for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+            struct weir_batch *batch = &txn->slots[i];
+            if (batch->state != WEIR_BATCH_FREE) {
+                bool is_head = batch->frame.id.batch == txn->head;
+                settle(txn, batch, sink, p,
+                       is_head && compare(txn, &ledger->rows[p]) == FOUND_IN);
+            }
+        }
+    }
+    return WEIR_OK;
+}
+
+/* at_least_once sends again what it is not sure of, without looking; rows may then show twice. */
+static void send_blindly(struct weir_txn *txn, uint32_t sink)
+{
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        struct weir_batch *batch = &txn->slots[i];
+        for (uint32_t p = 0; batch->state != WEIR_BATCH_FREE && p < txn->args.partitions; p++) {
+            struct weir_part *part = &batch->parts[sink][p];
+            if (part->state == WEIR_PART_DOUBTFUL) {
+                part->is_retry = true;
+                weir_part_move(part, WEIR_PART_AGAIN);
+            }
+        }
+    }
+    txn->sink_states[sink].must_look = false;
+}
+
+int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
+{
+    struct weir_txn_sink_state *state = &txn->sink_states[sink];
+    bool is_older = false;
+    int rc;
+
+    if (txn->args.mode == WEIR_TXN_AT_LEAST_ONCE && !state->was_refused) {
+        send_blindly(txn, sink);
+        return WEIR_OK;
+    }
+    rc = txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err); /* LK1 */
+    if (rc != WEIR_OK) {
+        return weir_txn_retry(txn, err);
+    }
+    weir_txn_retry_over(txn);
+    state->must_look = false;
+    state->was_refused = false;
+    if (state->ledger.count != txn->args.partitions) {
+        return weir_error_set_reason(
+            err, WEIR_ECONFLICT, "ledger_missing",
+            "%s has %u ledger rows of pipeline \"%s\" where %u were: somebody removed them; "
+            "restore schema weir, or run with another pipeline.name",
+            txn->sinks[sink].name, state->ledger.count, txn->args.pipeline, txn->args.partitions);
+    }
+    rc = weir_txn_check_owner(txn, sink, &is_older, err);
+    if (rc == WEIR_OK && is_older) {
+        went_back(txn, sink, "its generation is older than ours");
+        return WEIR_OK;
+    }
+    return rc == WEIR_OK ? settle_all(txn, sink, err) : rc;
+}

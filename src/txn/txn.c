@@ -1,0 +1,667 @@
+/* txn.c: life of a txn, and the calls by which the engine feeds it.
+ *
+ * TX1  Batches are numbered without gaps; batch n + 1 is begun only after n was closed, and at
+ *      most WEIR_TXN_IN_FLIGHT batches are not known to be in.
+ * TX2  t rises strictly, over restarts too: it is drawn above all that log and ledgers have shown.
+ * TX3  A batch that is rebuilt must come out as it was sealed: same rows, same digests (rule 12).
+ * Checked by asserts tagged so and tests/unit/txn/test_txn.c. */
+#include "txn/txn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log_line.h"
+#include "txn/txn_internal.h"
+
+enum {
+    RETRY_US_MIN = 10 * 1000,
+    RETRY_US_MAX = 5 * 1000 * 1000,
+    RETRY_DOUBLINGS_MAX = 9,
+};
+
+#define BATCH_TIME_MAX_US INT64_C(9000000000000000000) /* some 280 000 years: a broken clock */
+
+/* --- Small things --------------------------------------------------------------------------- */
+
+struct weir_batch *weir_txn_slot(struct weir_txn *txn, uint64_t batch)
+{
+    return &txn->slots[batch % WEIR_TXN_IN_FLIGHT];
+}
+
+int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_ranges ends,
+                 struct weir_error *err)
+{
+    int rc;
+
+    weir_arena_reset(&tip->arena);
+    tip->id = id;
+    rc = weir_ranges_copy(&tip->arena, ends, &tip->ends, err);
+    for (uint32_t i = 0; rc == WEIR_OK && i < tip->ends.count; i++) {
+        tip->ends.items[i].first = tip->ends.items[i].end;
+    }
+    return rc;
+}
+
+void weir_txn_retry_over(struct weir_txn *txn)
+{
+    txn->retry_since_us = 0;
+    txn->retry_at_us = 0;
+    txn->status.trouble[0] = '\0';
+}
+
+int weir_txn_retry(struct weir_txn *txn, struct weir_error *err)
+{
+    uint64_t now = weir_io_mono_us(txn->args.io);
+    uint32_t doublings =
+        txn->retry_count < RETRY_DOUBLINGS_MAX ? txn->retry_count : RETRY_DOUBLINGS_MAX;
+    uint64_t delay = (uint64_t)RETRY_US_MIN << doublings;
+    uint8_t jitter = 0;
+
+    if (weir_error_action(err->code) != WEIR_ACTION_RETRY) {
+        return err->code;
+    }
+    if (txn->retry_since_us == 0) {
+        txn->retry_since_us = now;
+    }
+    if (txn->args.retry_limit_us != 0 &&
+        now - txn->retry_since_us >= (uint64_t)txn->args.retry_limit_us) {
+        return weir_error_context(err, "gave up after %lld s",
+                                  (long long)(txn->args.retry_limit_us / 1000000));
+    }
+    /* Without randomness the delay is merely regular. */
+    (void)weir_io_random_bytes(txn->args.io, &jitter, sizeof(jitter), NULL);
+    delay = delay < RETRY_US_MAX ? delay : RETRY_US_MAX;
+    txn->retry_at_us = now + delay - delay * jitter / 1024;
+    txn->retry_count++;
+    if (strcmp(txn->status.trouble, err->text) != 0) {
+        (void)snprintf(txn->status.trouble, sizeof(txn->status.trouble), "%.255s", err->text);
+        weir_log(WEIR_LOG_WARN, "waiting", "pipeline \"%s\": %s", txn->args.pipeline, err->text);
+    }
+    return WEIR_OK;
+}
+
+/* --- Open and close ------------------------------------------------------------------------- */
+
+static int read_identity(struct weir_txn *txn, struct weir_error *err)
+{
+    struct weir_log_view view;
+    int rc = weir_log_view_read(txn->wal, &view, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    if (view.has_identity) {
+        struct weir_str name = weir_str_from(txn->args.pipeline);
+        txn->uuid_known = true;
+        memcpy(txn->uuid, view.identity.uuid, sizeof(txn->uuid));
+        if (!weir_str_equal(view.identity.name, name)) {
+            rc = weir_error_set_reason(
+                err, WEIR_ECONFLICT, "other_pipeline",
+                "data directory %s belongs to pipeline \"%.*s\", not to \"%s\": choose another "
+                "--data directory",
+                txn->args.dir, WEIR_STR_ARG(view.identity.name), txn->args.pipeline);
+        }
+    }
+    weir_log_view_fini(&view);
+    return rc;
+}
+
+int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_error *err)
+{
+    const struct weir_wal_options options = {
+        .size_bytes = sizeof(options),
+        .segment_bytes = args->log_segment_bytes,
+        .retain_bytes = args->log_retain_bytes,
+    };
+    struct weir_txn *txn = calloc(1, sizeof(*txn));
+    int rc;
+
+    if (txn == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a pipeline");
+    }
+    weir_assert(args->sink_count >= 1 && args->sink_count <= WEIR_TXN_SINKS_MAX);
+    weir_assert(args->partitions >= 1 && args->partitions <= WEIR_OUTPUT_PARTITIONS_MAX);
+    txn->args = *args;
+    memcpy(txn->sinks, args->sinks, args->sink_count * sizeof(*args->sinks));
+    txn->args.sinks = txn->sinks;
+    txn->last_t = INT64_MIN;
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        weir_arena_init(&txn->slots[i].arena, 1024 * 1024);
+    }
+    weir_arena_init(&txn->tip.arena, 0);
+    weir_arena_init(&txn->committed.arena, 0);
+    weir_arena_init(&txn->rebuild_arena, 0);
+    rc = weir_wal_open(args->io, args->dir, &options, &txn->wal, err);
+    if (rc == WEIR_OK) {
+        rc = read_identity(txn, err);
+    }
+    if (rc == WEIR_OK) {
+        *ret = txn;
+        txn = NULL;
+    }
+    weir_txn_close(txn);
+    return rc;
+}
+
+static void forget_batch(struct weir_txn *txn, struct weir_batch *batch)
+{
+    if (batch->state == WEIR_BATCH_FREE) {
+        return;
+    }
+    for (uint32_t s = 0; s < txn->args.sink_count; s++) {
+        for (uint32_t p = 0; p < txn->args.partitions; p++) {
+            txn->sinks[s].ops->rollback(txn->sinks[s].self, batch->frame.id.batch, p);
+        }
+        txn->sinks[s].ops->release(txn->sinks[s].self, batch->frame.id.batch);
+    }
+    weir_arena_reset(&batch->arena);
+    batch->state = WEIR_BATCH_FREE;
+}
+
+void weir_txn_close(weir_txn *txn)
+{
+    if (txn == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        forget_batch(txn, &txn->slots[i]);
+        weir_arena_fini(&txn->slots[i].arena);
+    }
+    weir_wal_cursor_close(txn->cursor);
+    weir_wal_close(txn->wal);
+    weir_arena_fini(&txn->tip.arena);
+    weir_arena_fini(&txn->committed.arena);
+    weir_arena_fini(&txn->rebuild_arena);
+    free(txn);
+}
+
+static void end_rebuild(struct weir_txn *txn)
+{
+    weir_wal_cursor_close(txn->cursor);
+    txn->cursor = NULL;
+    txn->rebuild_last = 0;
+    txn->rebuild_frame.id.batch = 0;
+    txn->new_plan_why[0] = '\0';
+}
+
+void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase)
+{
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        forget_batch(txn, &txn->slots[i]);
+    }
+    txn->open = NULL;
+    end_rebuild(txn);
+    txn->phase = phase;
+    txn->epoch++;
+}
+
+/* --- Step ----------------------------------------------------------------------------------- */
+
+static int recovery_step(struct weir_txn *txn, struct weir_error *err)
+{
+    int rc;
+
+    if (txn->retry_at_us > weir_io_mono_us(txn->args.io)) {
+        return WEIR_OK;
+    }
+    txn->retry_at_us = 0;
+    if (txn->phase == WEIR_TXN_CLAIMING) {
+        rc = weir_txn_claim(txn, err);
+        if (rc != WEIR_OK) {
+            return weir_txn_retry(txn, err);
+        }
+        txn->phase = WEIR_TXN_RECOVERING;
+    }
+    rc = weir_txn_recover(txn, err);
+    if (rc != WEIR_OK) {
+        weir_txn_rewind(txn, WEIR_TXN_CLAIMING);
+        return weir_txn_retry(txn, err);
+    }
+    weir_txn_retry_over(txn);
+    return WEIR_OK;
+}
+
+int weir_txn_step(weir_txn *txn, struct weir_error *err)
+{
+    struct weir_error scratch;
+
+    if (err == NULL) {
+        err = &scratch; /* decisions are made on the code inside */
+    }
+    switch (txn->phase) {
+    case WEIR_TXN_CLAIMING:
+    case WEIR_TXN_RECOVERING:
+        return recovery_step(txn, err);
+    case WEIR_TXN_STARTING:
+        return WEIR_OK;
+    case WEIR_TXN_RUNNING:
+        break;
+    }
+    return weir_txn_commit_step(txn, err);
+}
+
+/* --- Seal ----------------------------------------------------------------------------------- */
+
+static int finish_sinks(struct weir_txn *txn, struct weir_batch *batch, struct weir_error *err)
+{
+    struct weir_plan_frame *frame = &batch->frame;
+    struct weir_sink_tally tallies[WEIR_OUTPUT_PARTITIONS_MAX];
+
+    frame->tallies = weir_arena_calloc(&batch->arena, (size_t)frame->sinks * frame->partitions,
+                                       sizeof(*frame->tallies));
+    if (frame->tallies == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch");
+    }
+    for (uint32_t s = 0; s < frame->sinks; s++) {
+        int rc = txn->sinks[s].ops->finish(txn->sinks[s].self, frame->id.batch, tallies, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+        for (uint32_t p = 0; p < frame->partitions; p++) {
+            frame->tallies[s * frame->partitions + p] =
+                (struct weir_part_tally){ .rows = tallies[p].rows,
+                                          .dead = tallies[p].dead,
+                                          .digest = tallies[p].digest };
+        }
+    }
+    return WEIR_OK;
+}
+
+/* Makes the texts that go into the ledger. */
+static int print_ranges(struct weir_batch *batch, struct weir_error *err)
+{
+    struct weir_buf buf = { 0 };
+    const char *ends;
+    const char *json;
+    size_t ends_len;
+
+    weir_ranges_encode_ends(batch->frame.ranges, &buf);
+    ends_len = buf.len;
+    ends = buf.failed ? NULL
+                      : weir_arena_copy(&batch->arena,
+                                        (struct weir_str){ (const char *)buf.data, buf.len });
+    weir_buf_reset(&buf);
+    weir_ranges_print(batch->frame.ranges, false, &buf);
+    json = buf.failed ? NULL
+                      : weir_arena_copy(&batch->arena,
+                                        (struct weir_str){ (const char *)buf.data, buf.len });
+    batch->ends = (struct weir_str){ ends, ends_len };
+    batch->ranges_json = (struct weir_str){ json, buf.len };
+    weir_buf_fini(&buf);
+    return ends != NULL && json != NULL
+               ? WEIR_OK
+               : weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch");
+}
+
+static bool same_tallies(const struct weir_plan_frame *a, const struct weir_plan_frame *b)
+{
+    if (a->sinks != b->sinks || a->partitions != b->partitions) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->sinks * a->partitions; i++) {
+        if (a->tallies[i].rows != b->tallies[i].rows || a->tallies[i].dead != b->tallies[i].dead ||
+            !weir_digest_equal(a->tallies[i].digest, b->tallies[i].digest)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool held_somewhere(const struct weir_txn *txn, uint64_t batch)
+{
+    for (uint32_t s = 0; s < txn->args.sink_count; s++) {
+        for (uint32_t p = 0; p < txn->sink_states[s].ledger.count; p++) {
+            if (txn->sink_states[s].ledger.rows[p].batch >= batch) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A sealed batch cannot be written as it was sealed. It is planned anew only when the ledgers, read
+ * under our own generation, show that nobody holds any of it (rule 12). Ledger rows were read when
+ * this recovery began; only batches before this one have been written since. */
+static int want_new_plan(struct weir_txn *txn, const char *why, struct weir_error *err)
+{
+    uint64_t n = txn->tip.id.batch + 1;
+
+    if (held_somewhere(txn, n)) {
+        return weir_error_set_reason(err, WEIR_ECONFLICT, "plan_mismatch",
+                                     "batch %llu is in some sink or output partition and cannot be "
+                                     "rebuilt as it was sealed: %s; nothing more was written",
+                                     (unsigned long long)n, why);
+    }
+    if (txn->open != NULL) {
+        forget_batch(txn, txn->open);
+        txn->open = NULL;
+    }
+    (void)snprintf(txn->new_plan_why, sizeof(txn->new_plan_why), "%s", why);
+    txn->epoch++;
+    return WEIR_OK;
+}
+
+/* Gives up the plans that are left, once everything before them is in: a void record that stood
+ * before a batch in flight would take away the plan of that batch. */
+static int plan_anew(struct weir_txn *txn, struct weir_error *err)
+{
+    struct weir_ranges from = txn->rebuild_frame.ranges;
+    int rc;
+
+    weir_assert(weir_batch_id_equal(txn->committed.id, txn->tip.id));
+    for (uint32_t i = 0; i < from.count; i++) {
+        from.items[i].end = from.items[i].first;
+    }
+    rc = weir_txn_write_void(txn, txn->tip.id, from, txn->new_plan_why, err);
+    if (rc == WEIR_OK) {
+        rc = weir_tip_set(&txn->tip, txn->tip.id, from, err);
+    }
+    if (rc != WEIR_OK) {
+        return weir_txn_retry(txn, err);
+    }
+    weir_log(WEIR_LOG_WARN, "planned_anew",
+             "pipeline \"%s\": batches %llu to %llu were sealed but are in nowhere, and are "
+             "planned anew: %s",
+             txn->args.pipeline, (unsigned long long)txn->tip.id.batch + 1,
+             (unsigned long long)txn->rebuild_last, txn->new_plan_why);
+    end_rebuild(txn);
+    return WEIR_OK;
+}
+
+int weir_txn_unreadable(weir_txn *txn, const struct weir_error *cause, struct weir_error *err)
+{
+    if (txn->tip.id.batch + 1 > txn->rebuild_last || held_somewhere(txn, txn->tip.id.batch + 1)) {
+        *err = *cause;
+        return cause->code;
+    }
+    return want_new_plan(txn, cause->text, err);
+}
+
+int weir_txn_seal(weir_txn *txn, struct weir_ranges ranges, uint64_t source_rows,
+                  struct weir_error *err)
+{
+    struct weir_batch *batch = txn->open;
+    struct weir_plan_frame *frame = &batch->frame;
+    int rc;
+
+    weir_assert(batch != NULL);
+    frame->source_rows = source_rows;
+    rc = weir_ranges_copy(&batch->arena, ranges, &frame->ranges, err);
+    if (rc == WEIR_OK) {
+        rc = finish_sinks(txn, batch, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = print_ranges(batch, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = weir_plan_digest(txn->uuid, frame, &frame->id.plan, err);
+    }
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    if (frame->id.batch <= txn->rebuild_last) {
+        if (!weir_digest_equal(frame->id.plan, txn->rebuild_frame.id.plan)) {
+            return want_new_plan(txn, "its plan comes out otherwise", err);
+        }
+        if (batch->check_tallies && !same_tallies(frame, &txn->rebuild_frame)) { /* TX3 */
+            return want_new_plan(txn, "its rows come out otherwise", err);
+        }
+        txn->status.batches_rebuilt++;
+    }
+    batch->state = WEIR_BATCH_CLOSED;
+    txn->open = NULL;
+    return weir_tip_set(&txn->tip, frame->id, frame->ranges, err);
+}
+
+/* --- What the engine does next -------------------------------------------------------------- */
+
+/* The parts of a batch as it begins: those that some sink already holds are not sent (rule 17). */
+static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_rebuilt,
+                       struct weir_error *err)
+{
+    const uint64_t n = batch->frame.id.batch;
+
+    for (uint32_t s = 0; s < txn->args.sink_count; s++) {
+        int rc = txn->sinks[s].ops->begin(txn->sinks[s].self, n, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+        for (uint32_t p = 0; p < txn->args.partitions; p++) {
+            bool is_in = is_rebuilt && txn->sink_states[s].ledger.rows[p].batch >= n;
+            batch->parts[s][p] =
+                (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD };
+        }
+    }
+    return WEIR_OK;
+}
+
+/* at_most_once: a sealed batch that is not in is never sent again; its steps go in without rows,
+ * and the count says how much is missing. */
+static int drop_sealed(struct weir_txn *txn, struct weir_error *err)
+{
+    struct weir_batch *batch = weir_txn_slot(txn, txn->rebuild_frame.id.batch);
+    struct weir_work work = { .kind = WEIR_WORK_REBUILD,
+                              .batch = txn->rebuild_frame.id.batch,
+                              .t = txn->rebuild_frame.id.t,
+                              .ranges = txn->rebuild_frame.ranges };
+    struct weir_arena *arena;
+    int64_t t;
+    int rc = weir_txn_begin(txn, &work, &t, &arena, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    batch->check_tallies = false;
+    txn->status.batches_dropped++;
+    txn->status.rows_dropped += txn->rebuild_frame.source_rows;
+    rc = weir_txn_seal(txn, work.ranges, txn->rebuild_frame.source_rows, err);
+    if (rc == WEIR_OK) {
+        weir_log(WEIR_LOG_WARN, "batch_dropped",
+                 "pipeline \"%s\": batch %llu (t=%lld) was in flight and is dropped: %llu source "
+                 "rows, from %.*s",
+                 txn->args.pipeline, (unsigned long long)batch->frame.id.batch,
+                 (long long)batch->frame.id.t, (unsigned long long)batch->frame.source_rows,
+                 WEIR_STR_ARG(batch->ranges_json));
+    }
+    return rc;
+}
+
+int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
+{
+    uint64_t next = txn->tip.id.batch + 1;
+    int rc;
+
+    *ret = (struct weir_work){ .kind = WEIR_WORK_WAIT, .epoch = txn->epoch };
+    if (txn->retry_at_us > weir_io_mono_us(txn->args.io)) {
+        return WEIR_OK;
+    }
+    if (txn->phase == WEIR_TXN_STARTING) {
+        ret->kind = WEIR_WORK_START;
+        return WEIR_OK;
+    }
+    if (txn->new_plan_why[0] != '\0') {
+        return weir_txn_in_flight(txn) == 0 ? plan_anew(txn, err) : WEIR_OK;
+    }
+    if (txn->phase != WEIR_TXN_RUNNING || txn->open != NULL ||
+        weir_txn_slot(txn, next)->state != WEIR_BATCH_FREE) {
+        return WEIR_OK;
+    }
+    if (next > txn->rebuild_last) {
+        *ret = (struct weir_work){ .kind = WEIR_WORK_FRESH,
+                                   .epoch = txn->epoch,
+                                   .batch = next,
+                                   .ranges = txn->tip.ends };
+        return WEIR_OK;
+    }
+    rc = weir_txn_read_rebuild(txn, err);
+    if (rc == WEIR_OK && txn->args.mode == WEIR_TXN_AT_MOST_ONCE && txn->rebuild_in_log) {
+        return drop_sealed(txn, err);
+    }
+    if (rc == WEIR_OK) {
+        *ret = (struct weir_work){ .kind = WEIR_WORK_REBUILD,
+                                   .epoch = txn->epoch,
+                                   .batch = next,
+                                   .t = txn->rebuild_frame.id.t,
+                                   .ranges = txn->rebuild_frame.ranges };
+    }
+    return rc;
+}
+
+int weir_txn_start(weir_txn *txn, struct weir_ranges starts, struct weir_error *err)
+{
+    int rc;
+
+    weir_assert(txn->phase == WEIR_TXN_STARTING);
+    rc = weir_txn_write_void(txn, (struct weir_batch_id){ 0 }, starts, "the very start", err);
+    if (rc == WEIR_OK) {
+        rc = weir_tip_set(&txn->tip, (struct weir_batch_id){ 0 }, starts, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = weir_tip_set(&txn->committed, (struct weir_batch_id){ 0 }, starts, err);
+    }
+    if (rc == WEIR_OK) {
+        txn->phase = WEIR_TXN_RUNNING;
+        return WEIR_OK;
+    }
+    return weir_txn_retry(txn, err);
+}
+
+/* TX2: wall clock, but never at or below a time that was used. */
+static int draw_time(struct weir_txn *txn, int64_t *ret, struct weir_error *err)
+{
+    int64_t now = weir_io_now_us(txn->args.io);
+
+    if (now <= txn->last_t) {
+        txn->status.clock_regressions++;
+        now = txn->last_t + 1;
+    }
+    if (now > BATCH_TIME_MAX_US) {
+        return weir_error_set_reason(err, WEIR_ECONFLICT, "clock",
+                                     "batch time %lld is out of range: the clock was wrong once, "
+                                     "and batch times never go back",
+                                     (long long)now);
+    }
+    txn->last_t = now;
+    *ret = now;
+    return WEIR_OK;
+}
+
+int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
+                   struct weir_arena **ret_arena, struct weir_error *err)
+{
+    struct weir_batch *batch = weir_txn_slot(txn, work->batch);
+    bool is_rebuilt = work->kind == WEIR_WORK_REBUILD;
+    int64_t t = work->t;
+    int rc;
+
+    weir_assert(txn->open == NULL && batch->state == WEIR_BATCH_FREE);
+    weir_assert(work->batch == txn->tip.id.batch + 1 &&
+                work->batch - txn->committed.id.batch <= WEIR_TXN_IN_FLIGHT); /* TX1 */
+    if (!is_rebuilt) {
+        rc = draw_time(txn, &t, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+    }
+    batch->frame = (struct weir_plan_frame){
+        .id = { .batch = work->batch, .t = t },
+        .previous = txn->tip.id,
+        .partitions = txn->args.partitions,
+        .map = txn->args.map,
+        .definition = txn->args.fingerprint,
+        .sinks = txn->args.sink_count,
+        .is_done = txn->args.mode == WEIR_TXN_AT_MOST_ONCE,
+    };
+    batch->lsn = 0;
+    batch->in_log = is_rebuilt && txn->rebuild_in_log;
+    batch->check_tallies = batch->in_log;
+    batch->state = WEIR_BATCH_OPEN;
+    txn->open = batch;
+    txn->status.t = t;
+    *ret_t = t;
+    *ret_arena = &batch->arena;
+    return begin_parts(txn, batch, is_rebuilt, err);
+}
+
+int weir_txn_write(weir_txn *txn, uint32_t sink, uint32_t partition, uint32_t table,
+                   uint32_t source, enum weir_on_error on_error, const struct weir_chunk *chunk,
+                   struct weir_error *err)
+{
+    weir_assert(txn->open != NULL);
+    return txn->sinks[sink].ops->write(txn->sinks[sink].self, txn->open->frame.id.batch, partition,
+                                       table, source, on_error, chunk, err);
+}
+
+int weir_txn_dead_letter(weir_txn *txn, uint32_t partition, uint32_t source,
+                         const struct weir_dead_letter *letter, struct weir_error *err)
+{
+    weir_assert(txn->open != NULL);
+    return txn->sinks[0].ops->dead_letter(txn->sinks[0].self, txn->open->frame.id.batch, partition,
+                                          source, letter, err);
+}
+
+/* --- Looking in from outside ---------------------------------------------------------------- */
+
+uint32_t weir_txn_in_flight(const weir_txn *txn)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        count += txn->slots[i].state != WEIR_BATCH_FREE && &txn->slots[i] != txn->open;
+    }
+    return count;
+}
+
+struct weir_ranges weir_txn_committed_ends(const weir_txn *txn)
+{
+    return txn->committed.ends;
+}
+
+void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
+{
+    static const char *const names[] = {
+        [WEIR_TXN_CLAIMING] = "claiming",
+        [WEIR_TXN_RECOVERING] = "recovering",
+        [WEIR_TXN_STARTING] = "starting",
+        [WEIR_TXN_RUNNING] = "running",
+    };
+
+    *ret = txn->status;
+    ret->phase = names[txn->phase];
+    if (txn->phase == WEIR_TXN_RUNNING && txn->rebuild_last > txn->tip.id.batch) {
+        ret->phase = "rebuilding";
+    }
+}
+
+static bool is_sealing(const struct weir_txn *txn)
+{
+    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        if (txn->slots[i].state == WEIR_BATCH_CLOSED || txn->slots[i].state == WEIR_BATCH_SEALING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t weir_txn_wait_fds(const weir_txn *txn, struct pollfd *ret, uint32_t max,
+                           int64_t *ret_timeout_us)
+{
+    uint32_t count = 0;
+    int fd = weir_wal_fd(txn->wal);
+
+    if (fd >= 0 && count < max) {
+        ret[count++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+    }
+    for (uint32_t s = 0; s < txn->args.sink_count; s++) {
+        count += txn->sinks[s].ops->wait_fds(txn->sinks[s].self, ret + count, max - count);
+    }
+    if (txn->retry_at_us != 0) {
+        uint64_t now = weir_io_mono_us(txn->args.io);
+        *ret_timeout_us = txn->retry_at_us > now ? (int64_t)(txn->retry_at_us - now) : 0;
+    } else {
+        *ret_timeout_us = txn->phase == WEIR_TXN_RUNNING && !(fd < 0 && is_sealing(txn)) ? INT64_MAX : 0;
+    }
+    return count;
+}

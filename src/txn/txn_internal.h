@@ -1,0 +1,145 @@
+/* txn_internal.h: what the files of src/txn share: the batch in flight, and the txn itself.
+ *
+ *   txn.c      life of the object, and the calls of the engine
+ *   start.c    takes the generation in every ledger           (PROTOCOL rules 6, 16, 18)
+ *   recover.c  what log and ledgers mean together             (rules 1, 8 to 12, 17)
+ *   commit.c   seal, step, done: one batch after another      (rules 2 to 5, 13 to 15)
+ *   look.c     what became of a part after a refusal or reconnect (rule 7)
+ *   log_view.c, frame.c, ranges.c   what is on disk */
+#ifndef WEIR_TXN_TXN_INTERNAL_H
+#define WEIR_TXN_TXN_INTERNAL_H
+
+#include "txn/log_view.h"
+#include "txn/txn.h"
+
+/* One part of a batch in one sink. commit.c has the table of allowed moves. */
+enum weir_part_state {
+    WEIR_PART_HELD,     /* rows may be on their way; its step is not allowed yet */
+    WEIR_PART_SENT,     /* its step is allowed: behind the rows, advance and COMMIT are sent */
+    WEIR_PART_DOUBTFUL, /* refused, or the connection is lost: look at the ledger */
+    WEIR_PART_ROW_BAD,  /* the server refuses a row: find it */
+    WEIR_PART_AGAIN,    /* known not to be in: send it again */
+    WEIR_PART_IN,       /* known to be in */
+    WEIR_PART_STATES
+};
+
+struct weir_part {
+    enum weir_part_state state;
+    bool step_allowed; /* commit() was called for it */
+    bool is_retry;     /* it was sent before: rows may show twice in at_least_once */
+};
+
+enum weir_batch_state {
+    WEIR_BATCH_FREE,
+    WEIR_BATCH_OPEN,    /* the engine adds rows */
+    WEIR_BATCH_CLOSED,  /* its frame is not in the log yet */
+    WEIR_BATCH_SEALING, /* its frame is being written */
+    WEIR_BATCH_SEALED,  /* its frame is durable */
+};
+
+struct weir_batch {
+    enum weir_batch_state state;
+    struct weir_plan_frame frame; /* what it points to lies in arena */
+    struct weir_arena arena;      /* records of the engine too */
+    uint64_t lsn;                 /* of its plan; 0 before it is appended */
+    bool in_log;                  /* rebuilt: its plan is durable already */
+    bool check_tallies;           /* rebuilt: what it must come out as is in frame.tallies */
+    struct weir_str ends, ranges_json;
+    struct weir_part parts[WEIR_TXN_SINKS_MAX][WEIR_OUTPUT_PARTITIONS_MAX];
+};
+
+/* A place between two batches: the last one, and where its ranges ended. */
+struct weir_tip {
+    struct weir_batch_id id;
+    struct weir_ranges ends;
+    struct weir_arena arena;
+};
+
+enum weir_txn_phase { WEIR_TXN_CLAIMING, WEIR_TXN_RECOVERING, WEIR_TXN_STARTING, WEIR_TXN_RUNNING };
+
+struct weir_txn_sink_state {
+    uint64_t generation;        /* ours, as taken */
+    struct weir_ledger ledger;  /* as last read */
+    bool must_look;             /* some part is doubtful */
+    bool was_refused;           /* by the ledger: only a look can tell what to do */
+};
+
+struct weir_txn {
+    struct weir_txn_args args;
+    struct weir_txn_sink sinks[WEIR_TXN_SINKS_MAX];
+    struct weir_txn_sink_state sink_states[WEIR_TXN_SINKS_MAX];
+    weir_wal *wal;
+    enum weir_txn_phase phase;
+    uint64_t epoch;
+
+    bool uuid_known; /* the log has it */
+    uint8_t uuid[WEIR_UUID_BYTES];
+    uint8_t owner[WEIR_UUID_BYTES]; /* drawn for each claim */
+    int64_t last_t;
+    uint64_t identity_lsn;
+
+    struct weir_batch slots[WEIR_TXN_IN_FLIGHT]; /* batch n is in slot n % WEIR_TXN_IN_FLIGHT */
+    struct weir_batch *open;                     /* the one being gathered, or NULL */
+    uint64_t head;                               /* the oldest batch not known to be in */
+    struct weir_tip tip;                         /* the last batch closed; the next stands on it */
+    struct weir_tip committed;                   /* the last batch known to be in everywhere */
+
+    /* Batches to be rebuilt: from the one after tip up to rebuild_last, plans by the cursor. */
+    uint64_t rebuild_last;
+    weir_wal_cursor *cursor;
+    struct weir_plan_frame rebuild_frame; /* of the batch after tip, once read; id.batch 0: not yet */
+    struct weir_arena rebuild_arena;
+    bool rebuild_in_log; /* false: made up from the ledgers (rule 11) */
+    char new_plan_why[256]; /* not empty: the plans that are left cannot be rebuilt, and why */
+
+    /* Waiting after a failure that may pass. */
+    uint64_t retry_since_us; /* monotonic; 0: nothing is failing */
+    uint64_t retry_at_us;
+    uint32_t retry_count;
+
+    struct weir_txn_status status;
+};
+
+/* --- start.c --- */
+/* Takes a new generation in every ledger, then reads them all. */
+int weir_txn_claim(struct weir_txn *txn, struct weir_error *err);
+int weir_txn_repartition(struct weir_txn *txn, struct weir_error *err);
+/* Appends the identity record; durable before any plan behind it. */
+int weir_txn_write_identity(struct weir_txn *txn, struct weir_error *err);
+
+/* --- recover.c --- */
+/* Compares log and ledgers and sets up what comes next. */
+int weir_txn_recover(struct weir_txn *txn, struct weir_error *err);
+/* Reads the plan of the batch after tip into rebuild_frame, if it is not there yet. */
+int weir_txn_read_rebuild(struct weir_txn *txn, struct weir_error *err);
+/* Makes a void record durable: the next batch stands on id and begins at ends. */
+int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct weir_ranges ends,
+                        const char *reason, struct weir_error *err);
+
+/* --- commit.c --- */
+int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err);
+void weir_part_move(struct weir_part *part, enum weir_part_state to);
+/* Lets go of every batch, as if the process had died, and takes everything up again from log and
+ * ledgers. */
+void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase);
+
+/* --- look.c --- */
+int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err);
+/* WEIR_EFENCED when a row is not ours any more; *ret_went_back when it is older than we are. */
+int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_went_back,
+                         struct weir_error *err);
+
+/* --- txn.c --- */
+struct weir_batch *weir_txn_slot(struct weir_txn *txn, uint64_t batch);
+int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_ranges ends,
+                 struct weir_error *err);
+/* Decides what a failure means: WEIR_OK when it is waited out (the next try is scheduled), else
+ * its code, final. */
+int weir_txn_retry(struct weir_txn *txn, struct weir_error *err);
+void weir_txn_retry_over(struct weir_txn *txn);
+static inline struct weir_batch_id weir_ledger_row_id(const struct weir_ledger_row *row)
+{
+    return (struct weir_batch_id){ .batch = row->batch, .t = row->t, .plan = row->plan };
+}
+
+#endif
