@@ -70,9 +70,10 @@ int weir_txn_retry(struct weir_txn *txn, struct weir_error *err)
         return weir_error_context(err, "gave up after %lld s",
                                   (long long)(txn->args.retry_limit_us / 1000000));
     }
-    /* Without randomness the delay is merely regular. */
-    (void)weir_io_random_bytes(txn->args.io, &jitter, sizeof(jitter), NULL);
     delay = delay < RETRY_US_MAX ? delay : RETRY_US_MAX;
+    if (weir_io_random_bytes(txn->args.io, &jitter, sizeof(jitter), NULL) != WEIR_OK) {
+        jitter = 0; /* without randomness the delay is merely regular */
+    }
     txn->retry_at_us = now + delay - delay * jitter / 1024;
     txn->retry_count++;
     if (strcmp(txn->status.trouble, err->text) != 0) {
@@ -661,7 +662,8 @@ uint32_t weir_txn_wait_fds(const weir_txn *txn, struct pollfd *ret, uint32_t max
         uint64_t now = weir_io_mono_us(txn->args.io);
         *ret_timeout_us = txn->retry_at_us > now ? (int64_t)(txn->retry_at_us - now) : 0;
     } else {
-        *ret_timeout_us = txn->phase == WEIR_TXN_RUNNING && !(fd < 0 && is_sealing(txn)) ? INT64_MAX : 0;
+        bool is_idle = txn->phase == WEIR_TXN_RUNNING && !(fd < 0 && is_sealing(txn));
+        *ret_timeout_us = is_idle ? INT64_MAX : 0;
     }
     return count;
 }
