@@ -61,18 +61,18 @@ const struct weir_cast *weir_cast_find(enum weir_type_id from, enum weir_type_id
                                        enum weir_cast_context context);
 
 enum weir_expr_kind {
-    WEIR_EXPR_COLUMN,     /* a column of the input chunk */
-    WEIR_EXPR_CONST,      /* a literal */
-    WEIR_EXPR_CALL,       /* operator or function */
-    WEIR_EXPR_CAST,       /* args[0] to type (or only to its typmod) */
-    WEIR_EXPR_AND,        /* three-valued, from left to right */
-    WEIR_EXPR_OR,         /* three-valued, from left to right */
-    WEIR_EXPR_NOT,        /* three-valued */
-    WEIR_EXPR_IS_NULL,    /* never null */
-    WEIR_EXPR_IS_TRUE,    /* x IS TRUE; IS NOT TRUE is NOT of it; never null */
-    WEIR_EXPR_IS_FALSE,   /* x IS FALSE; never null */
-    WEIR_EXPR_DISTINCT,   /* args[0] IS DISTINCT FROM args[1]: call.function is their "="; never null */
-    WEIR_EXPR_CASE,       /* args: condition, value, condition, value, ..., else */
+    WEIR_EXPR_COLUMN,   /* a column of the input chunk */
+    WEIR_EXPR_CONST,    /* a literal */
+    WEIR_EXPR_CALL,     /* operator or function */
+    WEIR_EXPR_CAST,     /* args[0] to type, or only to its typmod; one node does both in turn */
+    WEIR_EXPR_AND,      /* three-valued, from left to right */
+    WEIR_EXPR_OR,       /* three-valued, from left to right */
+    WEIR_EXPR_NOT,      /* three-valued */
+    WEIR_EXPR_IS_NULL,  /* never null */
+    WEIR_EXPR_IS_TRUE,  /* x IS TRUE; IS NOT TRUE is NOT of it; never null */
+    WEIR_EXPR_IS_FALSE, /* x IS FALSE; never null */
+    WEIR_EXPR_DISTINCT, /* args[0] IS DISTINCT FROM args[1]: call.function is their "="; never null */
+    WEIR_EXPR_CASE,     /* args: condition, value, condition, value, ..., else */
     WEIR_EXPR_COALESCE,   /* the first that is not null */
     WEIR_EXPR_NULLIF,     /* args[0], or null when "=" (function) says args are equal */
     WEIR_EXPR_IN,         /* args[0] = any of args[1..] by "=" (function), three-valued */
@@ -87,15 +87,17 @@ struct weir_expr {
     struct weir_vec value;                /* CONST: one element (valid has one bit when null) */
     const struct weir_function *function; /* CALL, DISTINCT, NULLIF, IN */
     const struct weir_cast *cast;         /* CAST */
+    bool cast_is_explicit; /* CAST: written as one: varchar(n), char(n) cut silently */
     uint32_t arg_count;
     struct weir_expr **args;
 };
 
 /* What one evaluation needs and leaves behind. */
 struct weir_eval {
-    struct weir_arena *arena; /* for results; the chunk's */
-    int64_t now_us;           /* batch time t, microseconds since 1970 */
-    int32_t typmod;           /* for cast kernels; set by weir_expr_eval() */
+    struct weir_arena *arena;      /* for results; the chunk's */
+    int64_t now_us;                /* batch time t, microseconds since 1970 */
+    int32_t typmod;                /* for cast kernels; set by weir_expr_eval() */
+    bool cast_is_explicit;         /* for cast kernels; set by weir_expr_eval() */
     struct weir_row_error *errors; /* one for each failed row, in the order found; in the arena */
     uint32_t error_count, error_capacity;
     uint64_t *failed;       /* bitmap over the rows of the chunk; NULL until a row fails */

@@ -1,0 +1,57 @@
+/* kernel.h: what the files of kernels share: their signature, their loops, their rows in the
+ * catalogue.
+ *
+ * A kernel's rows are written once, in the header of its family (arith_kernels.h, ...), as a list
+ * macro; the header makes the declarations from it and catalogue.c the table.
+ *
+ * K1  A kernel writes ret at the selected rows only and reads arguments there only.
+ * K2  A loop over a fixed-width type calls nothing per row. What can fail first computes all rows
+ *     and remembers whether any failed; a second pass, taken only then, names the rows. */
+#ifndef WEIR_EXPR_KERNEL_H
+#define WEIR_EXPR_KERNEL_H
+
+#include "expr/expr.h"
+
+/* Not every kernel can fail or has a use for the number of rows. */
+#define WEIR_UNUSED __attribute__((unused))
+
+#define WEIR_KERNEL(name)                                                                   \
+    int weir_kernel_##name(struct weir_eval *eval WEIR_UNUSED, const struct weir_vec *args, \
+                           uint32_t rows WEIR_UNUSED, struct weir_sel sel, struct weir_vec *ret)
+
+/* Runs the statement with row set to each selected row. When all are selected it is a plain counted
+ * loop, which the compiler can turn into vector instructions. */
+#define WEIR_EACH_ROW(row, ...)                                       \
+    do {                                                              \
+        if (sel.count == rows) {                                      \
+            for (uint32_t row = 0; row < rows; row++) {               \
+                __VA_ARGS__;                                          \
+            }                                                         \
+        } else {                                                      \
+            for (uint32_t sel_at = 0; sel_at < sel.count; sel_at++) { \
+                uint32_t row = sel.rows[sel_at];                      \
+                __VA_ARGS__;                                          \
+            }                                                         \
+        }                                                             \
+    } while (0)
+
+/* The same as one indexed loop, for statements that cost much more than finding their row. */
+#define WEIR_EACH_SELECTED(row) \
+    for (uint32_t sel_at = 0, row; sel_at < sel.count && (row = sel.rows[sel_at], true); sel_at++)
+
+/* Makers of declarations from lists of rows; catalogue.c has those that make the table. */
+#define WEIR_DECLARE_1(kernel, name, result, a, help) weir_kernel_fn weir_kernel_##kernel;
+#define WEIR_DECLARE_2(kernel, name, result, a, b, help) weir_kernel_fn weir_kernel_##kernel;
+#define WEIR_DECLARE_3(kernel, name, result, a, b, c, help) weir_kernel_fn weir_kernel_##kernel;
+#define WEIR_DECLARE_CAST(kernel, from, to, context) weir_kernel_fn weir_kernel_##kernel;
+
+/* SQLSTATEs that more than one file raises. */
+#define WEIR_SQLSTATE_DIVISION_BY_ZERO "22012"
+#define WEIR_SQLSTATE_OUT_OF_RANGE "22003"
+#define WEIR_SQLSTATE_INVALID_PARAMETER "22023"
+#define WEIR_SQLSTATE_NOT_SUPPORTED "0A000"
+
+/* Fills eval->err and returns WEIR_ENOMEM. */
+int weir_eval_no_memory(struct weir_eval *eval);
+
+#endif
