@@ -1,0 +1,110 @@
+"""conftest.py: the servers and the stage that integration tests share.
+
+Uses     tests/support/. Servers live under build/test/, which is made anew in every run.
+
+A test that harms no server takes `stage` (one Kafka and one PostgreSQL for the whole run); one that
+kills or restores PostgreSQL takes `own_postgres_stage`, one that kills Kafka `own_kafka_stage`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import servers  # noqa: E402
+from stage import LONG, SEED, Stage  # noqa: E402
+
+HOME = servers.BUILD / "test"
+# The log cleaner looks every 15 s by default; the compaction tests would wait for it.
+KAFKA_SETTINGS = {"log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 500,
+                  "log.retention.check.interval.ms": 1000}
+# As users have it, but for what makes a test's server small; 100 s would be a long wait for a
+# client that died without a word.
+POSTGRES_SETTINGS = {"max_connections": 100, "max_wal_size": "'2GB'"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: runs only with WEIR_TEST_LONG=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if LONG:
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="a long campaign: ./dev test --long"))
+
+
+def pytest_report_header() -> str:
+    return f"weir: seed {SEED} (WEIR_TEST_SEED), {'long' if LONG else 'short'} campaigns"
+
+
+def fresh_server(kind: type, name: str, settings: dict) -> servers.Server:
+    server = kind(HOME / name, settings)
+    server.destroy()
+    return kind(HOME / name, settings).start()
+
+
+@pytest.fixture(scope="session")
+def kafka():
+    server = fresh_server(servers.Kafka, "kafka", KAFKA_SETTINGS)
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    server = fresh_server(servers.Postgres, "pg", POSTGRES_SETTINGS)
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="module")
+def own_postgres():
+    """A cluster that may be killed, stopped and restored; the next test finds it running again."""
+    server = fresh_server(servers.Postgres, "own-pg", POSTGRES_SETTINGS)
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="module")
+def own_kafka():
+    server = fresh_server(servers.Kafka, "own-kafka", KAFKA_SETTINGS)
+    yield server
+    server.destroy()
+
+
+@pytest.fixture
+def scratch(request: pytest.FixtureRequest) -> Path:
+    """A directory of the test's own, kept until the next run so that a failure can be looked into."""
+    name = request.node.name.translate(str.maketrans("[]/ ", "____"))
+    path = HOME / "work" / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+def played(kafka: servers.Kafka, postgres: servers.Postgres, scratch: Path):
+    stage = Stage(kafka.start(), postgres.start(), scratch)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(kafka, postgres, scratch):
+    yield from played(kafka, postgres, scratch)
+
+
+@pytest.fixture
+def own_postgres_stage(kafka, own_postgres, scratch):
+    yield from played(kafka, own_postgres, scratch)
+
+
+@pytest.fixture
+def own_kafka_stage(own_kafka, postgres, scratch):
+    yield from played(own_kafka, postgres, scratch)
