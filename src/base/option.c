@@ -188,8 +188,8 @@ static bool name_matches(const struct weir_option_def *def, struct weir_str name
     return weir_str_equal(name, weir_str_from(def->name));
 }
 
-static const struct weir_option_def *find_def(const struct weir_option_def *defs,
-                                              struct weir_str name)
+const struct weir_option_def *weir_option_find(const struct weir_option_def *defs,
+                                               struct weir_str name)
 {
     for (; defs->name != NULL; defs++) {
         if (name_matches(defs, name)) {
@@ -199,32 +199,6 @@ static const struct weir_option_def *find_def(const struct weir_option_def *defs
     return NULL;
 }
 
-enum { NAME_BYTES_MAX = 64 };
-
-/* Levenshtein distance of two short words, by the usual single-row table. */
-static size_t distance(struct weir_str a, struct weir_str b)
-{
-    size_t row[NAME_BYTES_MAX + 1];
-
-    if (a.len > NAME_BYTES_MAX || b.len > NAME_BYTES_MAX) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t change = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            diagonal = row[j];
-            size_t gap = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = change < gap ? change : gap;
-        }
-    }
-    return row[b.len];
-}
-
 static int unknown(const struct weir_option_def *defs, struct weir_str name,
                    struct weir_error *err)
 {
@@ -232,7 +206,7 @@ static int unknown(const struct weir_option_def *defs, struct weir_str name,
     size_t best = 4; /* further away is no help */
 
     for (; defs->name != NULL; defs++) {
-        size_t away = distance(name, weir_str_from(defs->name));
+        size_t away = weir_str_distance(name, weir_str_from(defs->name));
         if (away < best) {
             best = away;
             nearest = defs->name;
@@ -260,7 +234,7 @@ int weir_options_check(const struct weir_option_def *defs, struct weir_options o
 {
     for (uint32_t i = 0; i < options.count; i++) {
         const struct weir_option *option = &options.items[i];
-        const struct weir_option_def *def = find_def(defs, option->name);
+        const struct weir_option_def *def = weir_option_find(defs, option->name);
         struct weir_option_value value;
 
         *ret_at = option->at;
@@ -291,7 +265,7 @@ int weir_options_check(const struct weir_option_def *defs, struct weir_options o
 struct weir_option_value weir_options_get(const struct weir_option_def *defs,
                                           struct weir_options options, const char *name)
 {
-    const struct weir_option_def *def = find_def(defs, weir_str_from(name));
+    const struct weir_option_def *def = weir_option_find(defs, weir_str_from(name));
     const struct weir_option *option = find_option(options, name);
     struct weir_option_value ret = { 0 };
 

@@ -49,6 +49,10 @@ struct weir_option_value {
     bool is_set;          /* written by the user */
 };
 
+/* The row of the table for a name ("kafka.*" for "kafka.client.id"); NULL when there is none. */
+const struct weir_option_def *weir_option_find(const struct weir_option_def *defs,
+                                               struct weir_str name);
+
 /* Parses text by def. Fails with WEIR_ECONFIG, saying what is allowed. */
 int weir_option_parse(const struct weir_option_def *def, struct weir_str text,
                       struct weir_option_value *ret, struct weir_error *err);

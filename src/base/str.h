@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct weir_str {
@@ -34,5 +35,9 @@ static inline int weir_str_compare(struct weir_str a, struct weir_str b)
 
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
+
+/* How many letters must change, come or go between two words, for "did you mean"; SIZE_MAX for
+ * words too long to compare. */
+size_t weir_str_distance(struct weir_str a, struct weir_str b);
 
 #endif
