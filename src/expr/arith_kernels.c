@@ -1,7 +1,7 @@
 /* arith_kernels.c: + - * / %, rounding and casts of integers and floats, as in PostgreSQL's int.c,
  * int8.c and float.c: every overflow is an error, so is an underflow of floats to zero.
  *
- * Uses     libm for rounding and the square root, which IEEE 754 defines to the last bit.
+ * Uses     libm for rounding, which is exact.
  * K1, K2   See kernel.h. */
 #include "expr/arith_kernels.h"
 
@@ -219,22 +219,6 @@ PLAIN(trunc_f8, f8, f8, trunc(x))
 PLAIN(floor_f8, f8, f8, floor(x))
 PLAIN(ceil_f8, f8, f8, ceil(x))
 PLAIN(sign_f8, f8, f8, (x > 0) - (x < 0))
-
-WEIR_KERNEL(sqrt_f8)
-{
-    int rc = WEIR_OK;
-
-    for (uint32_t i = 0; rc == WEIR_OK && i < sel.count; i++) {
-        uint32_t row = sel.rows[i];
-        if (args[0].f8[row] < 0) {
-            rc = weir_eval_fail(eval, row, rows, "2201F",
-                                "cannot take square root of a negative number");
-        } else {
-            ret->f8[row] = sqrt(args[0].f8[row]);
-        }
-    }
-    return rc;
-}
 
 /* ---- casts ----------------------------------------------------------------------------------- */
 

@@ -60,8 +60,7 @@
     F1(floor_f8, "floor", FLOAT8, FLOAT8, "nearest whole number that is not larger")    \
     F1(ceil_f8, "ceil", FLOAT8, FLOAT8, "nearest whole number that is not smaller")     \
     F1(ceil_f8, "ceiling", FLOAT8, FLOAT8, "the same as ceil")                          \
-    F1(sign_f8, "sign", FLOAT8, FLOAT8, "-1, 0 or 1")                                   \
-    F1(sqrt_f8, "sqrt", FLOAT8, FLOAT8, "square root")
+    F1(sign_f8, "sign", FLOAT8, FLOAT8, "-1, 0 or 1")
 
 #define WEIR_ARITH_CASTS(C)                 \
     C(i2_to_i4, INT2, INT4, IMPLICIT)       \

@@ -2,6 +2,7 @@
  * in the headers of the families. */
 #include "expr/arith_kernels.h"
 #include "expr/compare_kernels.h"
+#include "expr/numeric_kernels.h"
 #include "expr/text_kernels.h"
 
 #define ROW(kernel_name, sql_name, result_type, count, help_text, ...) \
@@ -18,12 +19,23 @@
 #define ROW_3(kernel, name, result, a, b, c, help) \
     ROW(kernel, name, result, 3, help, WEIR_TYPE_##a, WEIR_TYPE_##b, WEIR_TYPE_##c)
 
-#define ALL_FUNCTIONS(F1, F2, F3)      \
-    WEIR_COMPARE_FUNCTIONS(F1, F2, F3) \
-    WEIR_ARITH_FUNCTIONS(F1, F2, F3)   \
-    WEIR_TEXT_FUNCTIONS(F1, F2, F3)
+/* PostgreSQL has the function, weir does not yet. */
+#define MISSING_ROW(sql_name, count, ...) \
+    { .name = (sql_name),                 \
+      .arg_count = (count),               \
+      .args = { __VA_ARGS__ },            \
+      .flags = WEIR_FUNCTION_STRICT },
+#define MISSING_2(name, a, b) MISSING_ROW(name, 2, WEIR_TYPE_##a, WEIR_TYPE_##b)
+#define MISSING_3(name, a, b, c) MISSING_ROW(name, 3, WEIR_TYPE_##a, WEIR_TYPE_##b, WEIR_TYPE_##c)
 
-static const struct weir_function functions[] = { ALL_FUNCTIONS(ROW_1, ROW_2, ROW_3) };
+#define ALL_FUNCTIONS(F1, F2, F3, M2, M3) \
+    WEIR_COMPARE_FUNCTIONS(F1, F2, F3)    \
+    WEIR_ARITH_FUNCTIONS(F1, F2, F3)      \
+    WEIR_NUMERIC_FUNCTIONS(F1, F2, F3)    \
+    WEIR_TEXT_FUNCTIONS(F1, F2, F3, M2, M3)
+
+static const struct weir_function functions[] = { ALL_FUNCTIONS(ROW_1, ROW_2, ROW_3, MISSING_2,
+                                                                MISSING_3) };
 
 #define CAST_ROW(kernel_name, from_type, to_type, cast_context) \
     { .from = WEIR_TYPE_##from_type,                            \
@@ -38,6 +50,7 @@ static const struct weir_function functions[] = { ALL_FUNCTIONS(ROW_1, ROW_2, RO
 
 #define ALL_CASTS(C, SAME) \
     WEIR_ARITH_CASTS(C)    \
+    WEIR_NUMERIC_CASTS(C)  \
     WEIR_TEXT_CASTS(C, SAME)
 
 static const struct weir_cast casts[] = { ALL_CASTS(CAST_ROW, SAME_ROW) };

@@ -7,6 +7,10 @@
 
 #include <math.h>
 
+#include "chunk/datetime.h"
+#include "chunk/decimal.h"
+#include "chunk/scalar_text.h"
+
 /* One kernel: result is an expression in x and y. */
 #define COMPARE(name, left, right, result)                                          \
     WEIR_KERNEL(name)                                                               \
@@ -71,24 +75,13 @@ COMPARE(le_text, struct weir_str, struct weir_str, weir_str_compare(x, y) <= 0)
 COMPARE(gt_text, struct weir_str, struct weir_str, weir_str_compare(x, y) > 0)
 COMPARE(ge_text, struct weir_str, struct weir_str, weir_str_compare(x, y) >= 0)
 
-static inline struct weir_str without_blanks(struct weir_str text)
-{
-    while (text.len != 0 && text.data[text.len - 1] == ' ') {
-        text.len--;
-    }
-    return text;
-}
-
 /* Trailing blanks of character(n) do not count. */
 static inline int compare_bpchar(struct weir_str a, struct weir_str b)
 {
-    return weir_str_compare(without_blanks(a), without_blanks(b));
+    return weir_str_compare(weir_bpchar_trim(a), weir_bpchar_trim(b));
 }
 
 ORDERED(bpchar, struct weir_str, struct weir_str, compare_bpchar)
-
-enum { HOURS_PER_DAY = 24, DAYS_PER_MONTH = 30 };
-#define US_PER_DAY (INT64_C(3600000000) * HOURS_PER_DAY)
 
 /* The timestamp at which a date begins. Dates reach further than timestamps: those beyond are put
  * between the last timestamp and infinity, where no timestamp is. */
@@ -99,7 +92,7 @@ static inline int64_t date_begin(int32_t date)
     if (date == INT32_MAX || date == INT32_MIN) {
         return date == INT32_MAX ? INT64_MAX : INT64_MIN;
     }
-    if (__builtin_mul_overflow((int64_t)date, US_PER_DAY, &us)) {
+    if (__builtin_mul_overflow((int64_t)date, WEIR_DAY_US, &us)) {
         return date > 0 ? INT64_MAX - 1 : INT64_MIN + 1;
     }
     return us;
@@ -120,25 +113,16 @@ static inline int compare_timestamp_date(int64_t timestamp, int32_t date)
 ORDERED(d_ts, int32_t, int64_t, compare_date_timestamp)
 ORDERED(ts_d, int64_t, int32_t, compare_timestamp_date)
 
-/* Beyond 64 bits: months of microseconds. */
-__extension__ typedef __int128 wide;
-
-/* Intervals compare by length, a month being 30 days and a day 24 hours. */
-static inline wide interval_length(struct weir_interval value)
+/* Most columns hold one scale: then the order is that of the digits. */
+static inline int compare_numerics(struct weir_numeric a, struct weir_numeric b)
 {
-    wide days = (wide)value.months * DAYS_PER_MONTH + value.days;
-
-    return days * US_PER_DAY + value.us;
+    if (a.kind == WEIR_NUMERIC_SMALL && b.kind == WEIR_NUMERIC_SMALL && a.scale == b.scale) {
+        return (a.small > b.small) - (a.small < b.small);
+    }
+    return weir_numeric_compare(a, b);
 }
 
-static inline int compare_intervals(struct weir_interval a, struct weir_interval b)
-{
-    wide left = interval_length(a), right = interval_length(b);
-
-    return (left > right) - (left < right);
-}
-
-ORDERED(interval, struct weir_interval, struct weir_interval, compare_intervals)
+ORDERED(numeric, struct weir_numeric, struct weir_numeric, compare_numerics)
 
 static inline int compare_uuids(struct weir_uuid a, struct weir_uuid b)
 {

@@ -23,6 +23,7 @@
     P(F2, op, name, f4_f8, FLOAT4, FLOAT8, NULL)           \
     P(F2, op, name, f8_f4, FLOAT8, FLOAT4, NULL)           \
     P(F2, op, name, f8_f8, FLOAT8, FLOAT8, NULL)           \
+    P(F2, op, name, numeric, NUMERIC, NUMERIC, NULL)       \
     P(F2, op, name, text, TEXT, TEXT, NULL)                \
     P(F2, op, name, bpchar, BPCHAR, BPCHAR, NULL)          \
     P(F2, op, name, text, BYTEA, BYTEA, NULL)              \
@@ -36,7 +37,6 @@
     P(F2, op, name, i8_i8, TIMESTAMPTZ, TIMESTAMP, NULL)   \
     P(F2, op, name, i8_i8, TIMESTAMPTZ, TIMESTAMPTZ, NULL) \
     P(F2, op, name, i8_i8, TIME, TIME, NULL)               \
-    P(F2, op, name, interval, INTERVAL, INTERVAL, NULL)    \
     P(F2, op, name, uuid, UUID, UUID, NULL)
 
 #define WEIR_COMPARE_ROW(F2, op, name, suffix, left, right, help) \

@@ -37,8 +37,8 @@ struct weir_function {
     enum weir_type_id args[WEIR_FUNCTION_ARGS_MAX];
     enum weir_type_id result;
     uint32_t flags;
-    weir_kernel_fn *kernel;
-    const char *help; /* one line for docs/REFERENCE.md; NULL repeats the row before */
+    weir_kernel_fn *kernel; /* NULL: PostgreSQL has it, weir does not: src/sql refuses it by name */
+    const char *help;       /* one line for docs/REFERENCE.md; NULL repeats the row before */
 };
 
 /* The whole catalogue, for look-up by src/sql and for the reference. */

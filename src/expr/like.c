@@ -6,11 +6,12 @@
  * PostgreSQL. */
 #include "expr/like.h"
 
+#include "chunk/utf8.h"
+
 /* Bytes of the character at text[at], or the one byte. */
 static size_t char_bytes(struct weir_str text, size_t at, bool is_utf8)
 {
-    unsigned char first = (unsigned char)text.data[at];
-    size_t bytes = !is_utf8 || first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    size_t bytes = is_utf8 ? weir_utf8_char_bytes((unsigned char)text.data[at]) : 1;
 
     return bytes < text.len - at ? bytes : text.len - at;
 }

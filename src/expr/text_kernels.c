@@ -1,10 +1,12 @@
 /* text_kernels.c: functions on text and bytea, by column.
  *
- * Uses     like.h. Results that are part of an argument are views of it; others lie in the
- *          evaluation's arena. */
+ * Uses     chunk/utf8.h and chunk/scalar_text.h for single values; cast_kernels.h where || makes
+ *          text of another type. LIKE has a file of its own.
+ * Results that are part of an argument are views of it; others lie in the evaluation's arena. */
 #include "expr/text_kernels.h"
 
-#include "expr/like.h"
+#include "chunk/scalar_text.h"
+#include "chunk/utf8.h"
 
 /* The results of all rows lie in one piece of memory, measured first. */
 WEIR_KERNEL(concat)
@@ -34,85 +36,201 @@ WEIR_KERNEL(concat)
     return WEIR_OK;
 }
 
-WEIR_KERNEL(octet_length)
+/* ---- length and case ------------------------------------------------------------------------- */
+
+WEIR_SAFE_KERNEL(length, i4, (int32_t)weir_utf8_length(args[0].str[row]))
+WEIR_SAFE_KERNEL(length_bpchar, i4, (int32_t)weir_utf8_length(weir_bpchar_trim(args[0].str[row])))
+WEIR_SAFE_KERNEL(octet_length, i4, (int32_t)args[0].str[row].len)
+
+WEIR_VALUE_KERNEL(lower, weir_utf8_lower(args[0].str[row], eval->arena, &ret->str[row]))
+WEIR_VALUE_KERNEL(upper, weir_utf8_upper(args[0].str[row], eval->arena, &ret->str[row]))
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+WEIR_VALUE_KERNEL(substring, weir_utf8_substring(args[0].str[row], args[1].i4[row], args[2].i4[row],
+                                                 &ret->str[row], &verr))
+WEIR_SAFE_KERNEL(substring_from, str, weir_utf8_substring_from(args[0].str[row], args[1].i4[row]))
+
+/* The bytes from start (counted from 1, anywhere) up to end, which is not among them. */
+static struct weir_str bytes_between(struct weir_str bytes, int64_t start, int64_t end)
 {
-    WEIR_EACH_ROW(row, ret->i4[row] = (int32_t)args[0].str[row].len);
+    int64_t len = (int64_t)bytes.len;
+
+    start = start < 1 ? 1 : start;
+    end = end > len + 1 ? len + 1 : end;
+    if (end <= start) {
+        return (struct weir_str){ "", 0 };
+    }
+    return (struct weir_str){ bytes.data + start - 1, (size_t)(end - start) };
+}
+
+static int bytea_substring(struct weir_str bytes, int32_t start, int32_t count,
+                           struct weir_str *ret, struct weir_value_error *verr)
+{
+    if (count < 0) {
+        return weir_value_error_set(verr, "22011", "negative substring length not allowed");
+    }
+    *ret = bytes_between(bytes, start, (int64_t)start + count);
     return WEIR_OK;
 }
 
-/* ---- LIKE ------------------------------------------------------------------------------------ */
+WEIR_VALUE_KERNEL(substring_bytea, bytea_substring(args[0].str[row], args[1].i4[row],
+                                                   args[2].i4[row], &ret->str[row], &verr))
+WEIR_SAFE_KERNEL(substring_bytea_from, str,
+                 bytes_between(args[0].str[row], args[1].i4[row], INT64_MAX))
 
-static int match_rows(struct weir_eval *eval, const struct weir_vec *args, uint32_t rows,
-                      struct weir_sel sel, bool is_utf8, bool negate, struct weir_vec *ret)
+/* How many characters count means: a negative one leaves out that many at the other end. */
+static size_t chars_meant(struct weir_str text, int32_t count)
 {
-    int rc = WEIR_OK;
-
-    for (uint32_t i = 0; rc == WEIR_OK && i < sel.count; i++) {
-        uint32_t row = sel.rows[i];
-        enum weir_like_result result = weir_like_match(args[0].str[row], args[1].str[row], is_utf8);
-        if (result == WEIR_LIKE_BAD_PATTERN) {
-            rc = weir_eval_fail(eval, row, rows, "22025",
-                                "LIKE pattern must not end with escape character");
-        }
-        ret->b[row] = (result == WEIR_LIKE_YES) != negate;
+    if (count >= 0) {
+        return (size_t)count;
     }
-    return rc;
+    int64_t left = (int64_t)weir_utf8_length(text) + count;
+    return left < 0 ? 0 : (size_t)left;
 }
 
-WEIR_KERNEL(like)
+static struct weir_str left_part(struct weir_str text, int32_t count)
 {
-    return match_rows(eval, args, rows, sel, true, false, ret);
+    return (struct weir_str){ text.data, weir_utf8_offset(text, chars_meant(text, count)) };
 }
 
-WEIR_KERNEL(not_like)
+static struct weir_str right_part(struct weir_str text, int32_t count)
 {
-    return match_rows(eval, args, rows, sel, true, true, ret);
+    size_t chars = weir_utf8_length(text), meant = chars_meant(text, count);
+    size_t offset = meant >= chars ? 0 : weir_utf8_offset(text, chars - meant);
+
+    return (struct weir_str){ text.data + offset, text.len - offset };
 }
 
-WEIR_KERNEL(like_bytea)
+WEIR_SAFE_KERNEL(left, str, left_part(args[0].str[row], args[1].i4[row]))
+WEIR_SAFE_KERNEL(right, str, right_part(args[0].str[row], args[1].i4[row]))
+
+/* ---- trimming -------------------------------------------------------------------------------- */
+
+/* Bytes of the character that starts at data. */
+static size_t char_bytes(const char *data, bool is_utf8)
 {
-    return match_rows(eval, args, rows, sel, false, false, ret);
+    return is_utf8 ? weir_utf8_char_bytes((unsigned char)*data) : 1;
 }
 
-WEIR_KERNEL(not_like_bytea)
+/* Whether one character is among those of the set. */
+static bool is_in_set(struct weir_str one, struct weir_str set, bool is_utf8)
 {
-    return match_rows(eval, args, rows, sel, false, true, ret);
-}
-
-/* Whether an escape string is at most one character long. */
-static bool is_escape(struct weir_str escape, bool is_utf8)
-{
-    unsigned char first = escape.len == 0 ? 0 : (unsigned char)escape.data[0];
-    size_t bytes = !is_utf8 || first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-
-    return escape.len <= bytes;
-}
-
-static int escape_rows(struct weir_eval *eval, const struct weir_vec *args, uint32_t rows,
-                       struct weir_sel sel, bool is_utf8, struct weir_vec *ret)
-{
-    for (uint32_t i = 0; i < sel.count; i++) {
-        uint32_t row = sel.rows[i];
-        struct weir_str pattern = args[0].str[row], escape = args[1].str[row];
-        if (!is_escape(escape, is_utf8)) {
-            if (weir_eval_fail(eval, row, rows, "22025", "invalid escape string") != WEIR_OK) {
-                return WEIR_ENOMEM;
-            }
-        } else if (weir_str_equal(escape, WEIR_STR("\\"))) {
-            ret->str[row] = pattern;
-        } else if (!weir_like_escape(pattern, escape, is_utf8, eval->arena, &ret->str[row])) {
-            return weir_eval_no_memory(eval);
+    for (size_t at = 0; at < set.len; at += char_bytes(set.data + at, is_utf8)) {
+        struct weir_str member = { set.data + at, char_bytes(set.data + at, is_utf8) };
+        if (weir_str_equal(one, member)) {
+            return true;
         }
     }
+    return false;
+}
+
+enum trim_ends { TRIM_LEFT = 1, TRIM_RIGHT = 2, TRIM_BOTH = 3 };
+
+static struct weir_str trim(struct weir_str text, struct weir_str set, bool is_utf8,
+                            enum trim_ends ends)
+{
+    while ((ends & TRIM_LEFT) != 0 && text.len != 0) {
+        size_t bytes = char_bytes(text.data, is_utf8);
+        if (!is_in_set((struct weir_str){ text.data, bytes }, set, is_utf8)) {
+            break;
+        }
+        text.data += bytes;
+        text.len -= bytes;
+    }
+    while ((ends & TRIM_RIGHT) != 0 && text.len != 0) {
+        size_t start = text.len - 1;
+        while (is_utf8 && start > 0 && ((unsigned char)text.data[start] & 0xc0) == 0x80) {
+            start--;
+        }
+        if (!is_in_set((struct weir_str){ text.data + start, text.len - start }, set, is_utf8)) {
+            break;
+        }
+        text.len = start;
+    }
+    return text;
+}
+
+#define TRIM(name, ends)                                                                     \
+    WEIR_SAFE_KERNEL(name##_blanks, str, trim(args[0].str[row], WEIR_STR(" "), false, ends)) \
+    WEIR_SAFE_KERNEL(name, str, trim(args[0].str[row], args[1].str[row], true, ends))        \
+    WEIR_SAFE_KERNEL(name##_bytea, str, trim(args[0].str[row], args[1].str[row], false, ends))
+
+TRIM(btrim, TRIM_BOTH)
+TRIM(ltrim, TRIM_LEFT)
+TRIM(rtrim, TRIM_RIGHT)
+
+/* ---- searching ------------------------------------------------------------------------------- */
+
+/* Byte offset of the first occurrence at or behind from; text.len + 1 when there is none. UTF-8 is
+ * made so that bytes can be compared without regard to characters. */
+static size_t find(struct weir_str text, struct weir_str part, size_t from)
+{
+    const char *found = from > text.len || part.len > text.len - from
+                            ? NULL
+                            : memmem(text.data + from, text.len - from, part.data, part.len);
+
+    return found == NULL ? text.len + 1 : (size_t)(found - text.data);
+}
+
+static int32_t position(struct weir_str text, struct weir_str part, bool is_utf8)
+{
+    size_t at = part.len == 0 ? 0 : find(text, part, 0);
+
+    if (at > text.len) {
+        return 0;
+    }
+    return 1 + (int32_t)(is_utf8 ? weir_utf8_length((struct weir_str){ text.data, at }) : at);
+}
+
+static bool starts_with(struct weir_str text, struct weir_str part)
+{
+    return text.len >= part.len && weir_str_equal((struct weir_str){ text.data, part.len }, part);
+}
+
+WEIR_SAFE_KERNEL(position, i4, position(args[0].str[row], args[1].str[row], true))
+WEIR_SAFE_KERNEL(position_bytea, i4, position(args[0].str[row], args[1].str[row], false))
+WEIR_SAFE_KERNEL(starts_with, b, starts_with(args[0].str[row], args[1].str[row]))
+
+static int replace(struct weir_str text, struct weir_str from, struct weir_str to,
+                   struct weir_arena *arena, struct weir_str *ret)
+{
+    size_t count = 0, len = 0, last = 0;
+
+    for (size_t at = 0; from.len != 0 && (at = find(text, from, at)) <= text.len; at += from.len) {
+        count++;
+    }
+    if (count == 0) {
+        *ret = text;
+        return WEIR_OK;
+    }
+    char *out = weir_arena_alloc(arena, text.len - count * from.len + count * to.len + 1);
+    if (out == NULL) {
+        return WEIR_ENOMEM;
+    }
+    for (; count > 0; count--) {
+        size_t at = find(text, from, last);
+        memcpy(out + len, text.data + last, at - last);
+        len += at - last;
+        if (to.len != 0) {
+            memcpy(out + len, to.data, to.len);
+            len += to.len;
+        }
+        last = at + from.len;
+    }
+    memcpy(out + len, text.data + last, text.len - last);
+    *ret = (struct weir_str){ out, len + text.len - last };
     return WEIR_OK;
 }
 
-WEIR_KERNEL(like_escape)
-{
-    return escape_rows(eval, args, rows, sel, true, ret);
-}
+WEIR_VALUE_KERNEL(replace, replace(args[0].str[row], args[1].str[row], args[2].str[row],
+                                   eval->arena, &ret->str[row]))
 
-WEIR_KERNEL(like_escape_bytea)
-{
-    return escape_rows(eval, args, rows, sel, false, ret);
-}
+/* ---- casts ----------------------------------------------------------------------------------- */
+
+WEIR_SAFE_KERNEL(bpchar_to_text, str, weir_bpchar_trim(args[0].str[row]))
+WEIR_VALUE_KERNEL(varchar_fit, weir_varchar_fit(args[0].str[row], eval->typmod,
+                                                eval->cast_is_explicit, &ret->str[row], &verr))
+WEIR_VALUE_KERNEL(bpchar_fit,
+                  weir_bpchar_fit(args[0].str[row], eval->typmod, eval->cast_is_explicit,
+                                  eval->arena, &ret->str[row], &verr))
