@@ -16,8 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-import servers  # noqa: E402
+import servers
 
 SCRATCH = servers.BUILD / "test-servers"
 SMALL = {"shared_buffers": "'16MB'"}
