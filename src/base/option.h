@@ -28,7 +28,8 @@ struct weir_option_def {
     int64_t min, max;         /* INTEGER, DURATION (us) and BYTES; both 0 means any */
     const char *choices;      /* CHOICE only */
     bool required;
-    bool secret; /* never shown */
+    bool secret;   /* never shown */
+    bool defining; /* part of what a pipeline means: counts in its fingerprint */
     const char *help;
 };
 
