@@ -3,6 +3,7 @@
  * Uses  only src/base. A message must fit struct weir_error: long lines are cut around the caret.
  * R1    The caret stands under the character meant, also behind tabs (copied into the caret's line)
  *       and characters of more than one byte, or two columns wide.
+ * R2    No secret of the file is in a message: lines and messages go through redact.c.
  * Checked by tests/unit/sql/test_report.c. */
 #include "sql/report.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "sql/redact.h"
 
 enum { SHOWN_BYTES_BEFORE = 120, SHOWN_BYTES_AFTER = 60, MESSAGE_BYTES_MAX = 400 };
 
@@ -93,10 +95,12 @@ static void append_excerpt(struct weir_buf *buf, struct weir_str text, size_t at
 
     shown_part(text, at, &first, &end);
     weir_buf_append_text(buf, "\n    ");
-    for (size_t i = first; i < end; i++) { /* a terminal must not obey what a file holds */
-        char byte = text.data[i];
-        bool control = (unsigned char)byte < ' ' && byte != '\t';
-        weir_buf_append(buf, control || byte == 0x7f ? "?" : &byte, 1);
+    size_t shown = buf->len;
+    redact_text((struct weir_str){ text.data + first, end - first }, true, buf);
+    for (size_t i = shown; i < buf->len; i++) { /* a terminal must not obey what a file holds */
+        if ((buf->data[i] < ' ' && buf->data[i] != '\t') || buf->data[i] == 0x7f) {
+            buf->data[i] = '?';
+        }
     }
     weir_buf_append_text(buf, "\n    ");
     for (size_t i = first; i < at; i++) { /* R1 */
@@ -140,7 +144,8 @@ int weir_sql_fail(const struct weir_sql *sql, uint32_t at, const char *hint, con
     (void)vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
     weir_sql_locate(sql->text, at, &line, &column);
-    weir_buf_printf(&buf, "%s:%u:%u: error: %s", sql->file, line, column, message);
+    weir_buf_printf(&buf, "%s:%u:%u: error: ", sql->file, line, column);
+    redact_text(weir_str_from(message), false, &buf);
     append_excerpt(&buf, sql->text, at);
     return finish(sql, &buf, hint);
 }
@@ -154,7 +159,8 @@ int weir_sql_fail_file(const struct weir_sql *sql, const char *hint, const char 
     va_start(args, fmt);
     (void)vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
-    weir_buf_printf(&buf, "%s: error: %s", sql->file, message);
+    weir_buf_printf(&buf, "%s: error: ", sql->file);
+    redact_text(weir_str_from(message), false, &buf);
     return finish(sql, &buf, hint);
 }
 
