@@ -1,0 +1,30 @@
+/* status.h: what a running pipeline tells about itself. Read-only; src/cli and src/serve see the
+ * engine through this and include/weir/ alone. */
+#ifndef WEIR_ENGINE_STATUS_H
+#define WEIR_ENGINE_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct weir_status {
+    const char *phase; /* "connecting", "claiming", "recovering", "rebuilding", "running",
+                          "draining"; static */
+    uint64_t batch;    /* being gathered, or the last one; 0: none yet */
+    uint64_t sealed, committed;       /* last batch numbers */
+    int64_t batch_time_us;            /* t of the last batch begun */
+    uint64_t generation;
+    uint64_t rows_read;               /* source records taken in, since open */
+    uint64_t rows_read_committed;     /* of those, in batches that are in */
+    uint64_t rows_written;            /* output rows that are in */
+    uint64_t rows_dead, rows_skipped; /* bad records, by what became of them */
+    uint64_t batches_committed, batches_rebuilt;
+    uint64_t batches_dropped, rows_dropped;   /* at_most_once */
+    uint64_t batches_repeated, rows_repeated; /* at_least_once */
+    uint64_t reconnects, clock_regressions, unknown_fields;
+    int64_t lag;      /* records known to wait in the sources */
+    bool lag_known;
+    bool caught_up;   /* at the end of every partition, and everything read is in */
+    char trouble[256]; /* what is being waited for, or "" */
+};
+
+#endif
