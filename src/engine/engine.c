@@ -219,8 +219,8 @@ static void notice_end(struct weir_engine *engine, bool progress)
                     weir_txn_in_flight(engine->txn) == 0;
     engine->is_caught_up = is_quiet && !engine->must_seek && strcmp(status.phase, "running") == 0 &&
                            sources_caught_up(engine);
-    engine->is_finished = (stop && is_quiet && strcmp(status.phase, "rebuilding") != 0) ||
-                          (engine->args.until_caught_up && engine->is_caught_up);
+    engine->is_finished =
+        (stop && is_quiet) || (engine->args.until_caught_up && engine->is_caught_up);
 }
 
 int weir_engine_step(weir_engine *engine, bool *ret_idle, struct weir_error *err)

@@ -7,7 +7,7 @@
 #ifndef WEIR_ENGINE_ENGINE_H
 #define WEIR_ENGINE_ENGINE_H
 
-#include "engine/status.h"
+#include "weir/status.h"
 #include "io/io.h"
 #include "sql/plan.h"
 

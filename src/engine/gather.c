@@ -306,6 +306,9 @@ int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir
     }
     kind = gather->kind;
     if (kind == WEIR_WORK_WAIT) {
+        if (atomic_load_explicit(&engine->stop_requested, memory_order_relaxed)) {
+            return WEIR_OK; /* what is sealed but not rebuilt is found again by the next start */
+        }
         kind = work.kind;
         rc = begin(engine, &work, err);
         if (rc == WEIR_EAWAY) { /* a source: the same again at the next turn */

@@ -1,7 +1,6 @@
-/* status.h: what a running pipeline tells about itself. Read-only; src/cli and src/serve see the
- * engine through this and include/weir/ alone. */
-#ifndef WEIR_ENGINE_STATUS_H
-#define WEIR_ENGINE_STATUS_H
+/* weir/status.h: what a running pipeline tells about itself. */
+#ifndef WEIR_STATUS_H
+#define WEIR_STATUS_H
 
 #include <stdbool.h>
 #include <stdint.h>
