@@ -220,7 +220,9 @@ static uint64_t spread(const struct weir_engine *engine, const struct weir_sink_
         return record->partition;
     }
     for (uint32_t k = 0; k < table->key_count; k++) {
-        hash = hash * 31 + weir_value_hash(&chunk->vecs[table->key[k]], row);
+        const struct weir_vec *vec = &chunk->vecs[table->key[k]];
+        /* A null in a key is refused by the sink; which part it is refused in does not matter. */
+        hash = hash * 31 + (weir_vec_is_null(vec, row) ? 0 : weir_value_hash(vec, row));
     }
     if (table->key_count != 0) {
         return hash;
