@@ -1,0 +1,272 @@
+/* postgres_connection.c: connections to the server, and statements that are waited for.
+ *
+ * Every wait has a limit: connect_timeout for connecting, WEIR_POSTGRES_STATEMENT_WAIT_MS for the
+ * statements of start and recovery, TCP's own timeouts below both. Nothing here is on the path of a
+ * batch. No session state is relied on but what the connection string sets, as a pooler may hand
+ * every transaction to another backend.
+ * Checked by tests/contract/test_postgres_sink.c. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/log_line.h"
+#include "sink/postgres_internal.h"
+
+/* What is set unless the dsn says otherwise. */
+static const struct connection_default {
+    const char *keyword, *value;
+    bool forced;
+} connection_defaults[] = {
+    { "connect_timeout", "5", false },
+    { "keepalives", "1", false },
+    { "keepalives_idle", "10", false },
+    { "keepalives_interval", "5", false },
+    { "keepalives_count", "3", false },
+    { "tcp_user_timeout", "30000", false },
+    { "target_session_attrs", "read-write", false },
+    { "client_encoding", "UTF8", true }, /* text in memory is UTF-8 */
+};
+enum {
+    CONNECTION_DEFAULT_COUNT = sizeof(connection_defaults) / sizeof(connection_defaults[0]),
+    CONNECTION_PARAMETERS_MAX = 80,
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int weir_postgres_parse_dsn(struct weir_postgres_sink *sink, struct weir_error *err)
+{
+    struct weir_str dsn =
+        weir_options_get(weir_postgres_sink_options, sink->args.options, "dsn").text;
+    const char *host = "", *port = "5432", *dbname = "";
+    char *text = weir_arena_copy(&sink->scratch, dsn);
+    char *said = NULL;
+
+    if (text == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a connection string");
+    }
+    sink->conninfo = PQconninfoParse(text, &said);
+    PQfreemem(said); /* it can quote the password */
+    if (sink->conninfo == NULL) {
+        return weir_error_set(err, WEIR_ECONFIG,
+                              "option dsn is not a connection string of PostgreSQL; write "
+                              "'postgresql://user@host:5432/database' or 'host=... dbname=...'");
+    }
+    for (const PQconninfoOption *option = sink->conninfo; option->keyword != NULL; option++) {
+        if (option->val == NULL || option->val[0] == '\0') {
+            continue;
+        }
+        if (strcmp(option->keyword, "host") == 0 ||
+            (strcmp(option->keyword, "hostaddr") == 0 && host[0] == '\0')) {
+            host = option->val;
+        } else if (strcmp(option->keyword, "port") == 0) {
+            port = option->val;
+        } else if (strcmp(option->keyword, "dbname") == 0) {
+            dbname = option->val;
+        }
+    }
+    (void)snprintf(sink->target, sizeof(sink->target), "PostgreSQL at %s:%s/%s",
+                   host[0] == '\0' ? "localhost" : host, port, dbname);
+    (void)snprintf(sink->application_name, sizeof(sink->application_name), "weir %s",
+                   sink->args.pipeline);
+    return WEIR_OK;
+}
+
+void weir_postgres_name_application(struct weir_postgres_sink *sink)
+{
+    char *at = sink->application_name + sprintf(sink->application_name, "weir ");
+
+    for (int i = 0; i < WEIR_UUID_BYTES; i++) {
+        at += sprintf(at, "%02x", sink->uuid[i]);
+    }
+    *at++ = ' ';
+    for (int i = 0; i < WEIR_UUID_BYTES / 2;
+         i++) { /* half of the token: all that there is room for */
+        at += sprintf(at, "%02x", sink->owner[i]);
+    }
+}
+
+/* Warnings at a commit mean that it is not replicated as it should be; the rest is small talk. */
+static void hear_notice(void *context, const PGresult *notice)
+{
+    const struct weir_postgres_sink *sink = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (severity != NULL && message != NULL && strcmp(severity, "WARNING") == 0) {
+        weir_log(WEIR_LOG_WARN, "sink_warning", "%s: %s", sink->target, message);
+    }
+}
+
+int weir_postgres_connect(const struct weir_postgres_sink *sink, PGconn **ret,
+                          struct weir_error *err)
+{
+    const char *keywords[CONNECTION_PARAMETERS_MAX];
+    const char *values[CONNECTION_PARAMETERS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < CONNECTION_DEFAULT_COUNT; i++) {
+        keywords[count] = connection_defaults[i].keyword;
+        values[count++] = connection_defaults[i].value;
+    }
+    /* Of a keyword given twice libpq takes the later value. */
+    for (const PQconninfoOption *option = sink->conninfo; option->keyword != NULL; option++) {
+        bool forced = strcmp(option->keyword, "client_encoding") == 0 ||
+                      strcmp(option->keyword, "application_name") == 0;
+        if (option->val != NULL && !forced) {
+            weir_assert(count + 2 < CONNECTION_PARAMETERS_MAX);
+            keywords[count] = option->keyword;
+            values[count++] = option->val;
+        }
+    }
+    keywords[count] = "application_name";
+    values[count++] = sink->application_name;
+    keywords[count] = NULL;
+    values[count] = NULL;
+
+    PGconn *connection = PQconnectdbParams(keywords, values, 0);
+    if (connection == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a connection");
+    }
+    if (PQstatus(connection) != CONNECTION_OK || PQsetnonblocking(connection, 1) != 0) {
+        int rc = weir_postgres_connection_error(sink, connection, err);
+        PQfinish(connection);
+        return rc;
+    }
+    (void)PQsetNoticeReceiver(connection, hear_notice, (void *)(uintptr_t)sink);
+    *ret = connection;
+    return WEIR_OK;
+}
+
+int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct weir_error *err)
+{
+    int rc = WEIR_OK;
+
+    if (sink->control != NULL && (PQstatus(sink->control) != CONNECTION_OK ||
+                                  PQtransactionStatus(sink->control) != PQTRANS_IDLE)) {
+        PQfinish(sink->control);
+        sink->control = NULL;
+    }
+    if (sink->control == NULL) {
+        rc = weir_postgres_connect(sink, &sink->control, err);
+    }
+    if (rc == WEIR_OK) {
+        *ret = sink->control;
+    }
+    return rc;
+}
+
+/* Waits until the socket can be read (or written). */
+static int wait_socket(const struct weir_postgres_sink *sink, PGconn *connection, short events,
+                       int64_t deadline_ms, struct weir_error *err)
+{
+    struct pollfd fd = { .fd = PQsocket(connection), .events = events };
+    int64_t left = deadline_ms - now_ms();
+    int ready = left <= 0 ? 0 : poll(&fd, 1, (int)left);
+
+    if (ready == 0) {
+        return weir_error_set(err, WEIR_EAWAY, "%s has not answered for %d s", sink->target,
+                              WEIR_POSTGRES_STATEMENT_WAIT_MS / 1000);
+    }
+    if (ready < 0 && errno != EINTR) {
+        return weir_error_set_errno(err, WEIR_EAWAY, errno, "%s: poll", sink->target);
+    }
+    return WEIR_OK;
+}
+
+int weir_postgres_flush(const struct weir_postgres_sink *sink, PGconn *connection,
+                        struct weir_error *err)
+{
+    int64_t deadline = now_ms() + WEIR_POSTGRES_STATEMENT_WAIT_MS;
+    int rc = WEIR_OK;
+    int more;
+
+    while (rc == WEIR_OK && (more = PQflush(connection)) != 0) {
+        if (more < 0 || PQconsumeInput(connection) == 0) {
+            return weir_postgres_connection_error(sink, connection, err);
+        }
+        rc = wait_socket(sink, connection, POLLIN | POLLOUT, deadline, err);
+    }
+    return rc;
+}
+
+int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection, PGresult **ret,
+                       PGresult **ret_failed, struct weir_error *err)
+{
+    int64_t deadline = now_ms() + WEIR_POSTGRES_STATEMENT_WAIT_MS;
+    PGresult *last = NULL, *failed = NULL;
+    int rc = weir_postgres_flush(sink, connection, err);
+
+    while (rc == WEIR_OK) {
+        if (PQisBusy(connection)) {
+            rc = wait_socket(sink, connection, POLLIN, deadline, err);
+            if (rc == WEIR_OK && PQconsumeInput(connection) == 0) {
+                rc = weir_postgres_connection_error(sink, connection, err);
+            }
+            continue;
+        }
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            break;
+        }
+        ExecStatusType status = PQresultStatus(result);
+        if ((status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) && failed == NULL) {
+            failed = result;
+            continue;
+        }
+        PQclear(last);
+        last = result;
+        if (status == PGRES_COPY_IN) {
+            break; /* the caller sends rows now */
+        }
+    }
+    if (rc == WEIR_OK && failed != NULL) {
+        rc = weir_postgres_result_error(sink, failed, err);
+    }
+    if (rc == WEIR_OK && ret != NULL) {
+        *ret = last;
+        last = NULL;
+    }
+    if (ret_failed != NULL) {
+        *ret_failed = failed;
+        failed = NULL;
+    }
+    PQclear(last);
+    PQclear(failed);
+    return rc;
+}
+
+int weir_postgres_run(const struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
+                      PGresult **ret, PGresult **ret_failed, struct weir_error *err)
+{
+    if (ret_failed != NULL) {
+        *ret_failed = NULL;
+    }
+    if (PQsendQuery(connection, sql) == 0) {
+        return weir_postgres_connection_error(sink, connection, err);
+    }
+    return weir_postgres_wait(sink, connection, ret, ret_failed, err);
+}
+
+int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection, int pid,
+                            struct weir_error *err)
+{
+    char sql[512];
+
+    /* The number alone may be somebody else's by now: name and role must be ours as well. */
+    (void)snprintf(
+        sql, sizeof(sql),
+        "SELECT pg_catalog.pg_terminate_backend(pid, %d) FROM pg_catalog.pg_stat_activity"
+        " WHERE pid = %d AND pid <> pg_catalog.pg_backend_pid()"
+        " AND application_name = '%s' AND usename = current_user",
+        WEIR_POSTGRES_TERMINATE_WAIT_MS, pid, sink->application_name);
+    return weir_postgres_run(sink, connection, sql, NULL, NULL, err);
+}

@@ -1,0 +1,124 @@
+/* test_sink_contract.c: runs the contract on the memory sink and on PostgreSQL, whose address
+ * WEIR_TEST_PG_DSN tells; without it this fails, as a skipped proof is none. */
+#include <libpq-fe.h>
+#include <stdlib.h>
+
+#include "sink/memory_sink.h"
+#include "sink/postgres_sink.h"
+#include "tests/contract/sink_contract.h"
+#include "tests/support/pg.h"
+
+/* ---- memory ---- */
+
+static struct weir_memory_database *memory;
+
+static bool refuses_13(void *context, const char *table, const struct weir_record *origin)
+{
+    (void)context;
+    return strcmp(table, "plain") == 0 && origin->offset == 13;
+}
+
+static void memory_reset(void)
+{
+    weir_memory_database_close(memory);
+    memory = weir_memory_database_open("memory");
+    weir_memory_refuse(memory, refuses_13, NULL);
+}
+
+static size_t memory_rows(int table, struct weir_memory_row **ret)
+{
+    size_t count = 0;
+
+    assert_int_equal(weir_memory_table_rows(memory,
+                                            table == TABLE_PLAIN ? "public.plain" : "public.keyed",
+                                            ret, &count),
+                     WEIR_OK);
+    return count;
+}
+
+static uint64_t memory_count(int table)
+{
+    struct weir_memory_row *rows = NULL;
+    size_t count = memory_rows(table, &rows);
+
+    free(rows);
+    return count;
+}
+
+static int64_t memory_sum(int table)
+{
+    struct weir_memory_row *rows = NULL;
+    size_t count = memory_rows(table, &rows);
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        sum += weir_memory_row_integer(&rows[i], 0);
+    }
+    free(rows);
+    return sum;
+}
+
+static uint64_t memory_letters(void)
+{
+    struct weir_memory_letter *letters = NULL;
+    size_t count = 0;
+
+    assert_int_equal(weir_memory_dead_letters(memory, &letters, &count), WEIR_OK);
+    free(letters);
+    return count;
+}
+
+/* ---- PostgreSQL ---- */
+
+static void pg_reset(void)
+{
+    test_pg_run("DROP SCHEMA IF EXISTS weir CASCADE; DROP TABLE IF EXISTS plain, keyed;"
+                "CREATE TABLE plain (id bigint CHECK (id <> 13), note text);"
+                "CREATE TABLE keyed (id bigint PRIMARY KEY, note text)");
+}
+
+static uint64_t pg_count(int table)
+{
+    return (uint64_t)test_pg_number(table == TABLE_PLAIN ? "SELECT count(*) FROM plain"
+                                                         : "SELECT count(*) FROM keyed");
+}
+
+static int64_t pg_sum(int table)
+{
+    return test_pg_number(table == TABLE_PLAIN ? "SELECT sum(id) FROM plain"
+                                               : "SELECT sum(id) FROM keyed");
+}
+
+static uint64_t pg_letters(void)
+{
+    return (uint64_t)test_pg_number("SELECT count(*) FROM weir.dead_letter");
+}
+
+int main(void)
+{
+    struct weir_option dsn = { .name = WEIR_STR("dsn") };
+    const struct sink_provider in_memory = {
+        .name = "memory",
+        .ops = &weir_memory_sink_ops,
+        .reset = memory_reset,
+        .count = memory_count,
+        .sum_of_ids = memory_sum,
+        .dead_letters = memory_letters,
+    };
+    struct sink_provider postgres = {
+        .name = "postgres",
+        .ops = &weir_postgres_sink_ops,
+        .options = { &dsn, 1 },
+        .reset = pg_reset,
+        .count = pg_count,
+        .sum_of_ids = pg_sum,
+        .dead_letters = pg_letters,
+    };
+
+    int failed = sink_contract_run(&in_memory);
+    weir_memory_database_close(memory);
+    dsn.text = weir_str_from(test_pg_open("sink_contract"));
+    failed += sink_contract_run(&postgres);
+    test_pg_close();
+    return failed;
+}
