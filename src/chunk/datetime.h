@@ -5,8 +5,8 @@
  *
  * D1  Pure: nothing asks a clock, so 'now', 'today', 'tomorrow' and 'yesterday' are refused (0A000)
  *     where PostgreSQL would take them.
- * datetime.c prints and checks ranges, datetime_parse.c reads, datetime_math.c has extract,
- * date_trunc and arithmetic. */
+ * datetime.c has calendar, printing, casts and arithmetic, datetime_parse.c reads,
+ * datetime_extract.c has extract and date_trunc. */
 #ifndef WEIR_CHUNK_DATETIME_H
 #define WEIR_CHUNK_DATETIME_H
 
@@ -71,13 +71,12 @@ size_t weir_time_print(int64_t us, char *ret);
 size_t weir_timestamp_print(int64_t us, char *ret);
 size_t weir_timestamptz_print(int64_t us, char *ret);
 
-/* Rounds to typmod digits of a second; the timestamp's serves both. */
-int64_t weir_time_fit(int64_t us, int32_t typmod);
-int weir_timestamp_fit(int64_t us, int32_t typmod, int64_t *ret, struct weir_value_error *verr);
+/* Rounds a time or timestamp to typmod digits of a second. */
+int64_t weir_timestamp_fit(int64_t us, int32_t typmod);
 
 /* Casts; date + time too. */
 int weir_date_to_timestamp(int32_t date, int64_t *ret, struct weir_value_error *verr);
-int weir_timestamp_to_date(int64_t us, int32_t *ret, struct weir_value_error *verr);
+int32_t weir_timestamp_to_date(int64_t us);
 int64_t weir_timestamp_to_time(int64_t us, bool *ret_null); /* null for infinities */
 int64_t weir_interval_to_time(struct weir_interval interval);
 struct weir_interval weir_time_to_interval(int64_t us);
