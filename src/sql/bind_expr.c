@@ -295,6 +295,18 @@ static int bind_test(struct bind *bind, const struct ast_expr *ast, struct weir_
     return ast->negated ? bind_not(bind, node, ret) : WEIR_OK;
 }
 
+static int bind_explicit(struct bind *bind, struct weir_expr *expr, struct weir_type to, uint32_t at,
+                         struct weir_expr **ret)
+{
+    int rc = bind_coerce(bind, expr, to, WEIR_CAST_EXPLICIT, ret);
+
+    if (rc == WEIR_OK && *ret == NULL) {
+        return weir_sql_fail(bind->sql, at, NULL, "cannot cast type %s to %s",
+                             weir_type_sql_name(expr->type.id), weir_type_sql_name(to.id));
+    }
+    return rc;
+}
+
 static int bind_cast(struct bind *bind, const struct ast_expr *ast, struct weir_expr **ret)
 {
     struct weir_type to;
@@ -304,16 +316,10 @@ static int bind_cast(struct bind *bind, const struct ast_expr *ast, struct weir_
     if (rc == WEIR_OK) {
         rc = bind_expr(bind, ast->args[0], &arg);
     }
-    if (rc == WEIR_OK) {
-        rc = bind_coerce(bind, arg, to, WEIR_CAST_EXPLICIT, ret);
-    }
-    if (rc == WEIR_OK && *ret == NULL) {
-        return weir_sql_fail(bind->sql, ast->at, NULL, "cannot cast type %s to %s",
-                             weir_type_sql_name(arg->type.id), weir_type_sql_name(to.id));
-    }
-    return rc;
+    return rc == WEIR_OK ? bind_explicit(bind, arg, to, ast->at, ret) : rc;
 }
 
+/* now() and, with a type of its own, CURRENT_DATE and its like. */
 static int bind_now(struct bind *bind, const struct ast_expr *ast, struct weir_expr **ret)
 {
     static const struct weir_type timestamptz = { .id = WEIR_TYPE_TIMESTAMPTZ, .typmod = -1 };
@@ -324,10 +330,7 @@ static int bind_now(struct bind *bind, const struct ast_expr *ast, struct weir_e
     if (now == NULL) {
         return WEIR_ENOMEM;
     }
-    if (rc == WEIR_OK) {
-        rc = bind_coerce(bind, now, to, WEIR_CAST_EXPLICIT, ret);
-    }
-    return rc;
+    return rc == WEIR_OK ? bind_explicit(bind, now, to, ast->at, ret) : rc;
 }
 
 static bool is_one_of(struct weir_str name, const char *const *list)

@@ -414,9 +414,13 @@ static int parse_table_constraint(const struct parse *p, const PgQuery__Constrai
 static int parse_create(const struct parse *p, const PgQuery__CreateStmt *stmt,
                         struct ast_create *ret)
 {
-    int rc = parse_check_fields(p, base_of(stmt), p->statement_at,
-                                "relation table_elts options oncommit");
+    int rc;
 
+    if (stmt->partbound != NULL) { /* comes with a parent, which would be called INHERITS */
+        return parse_refuse(p, p->statement_at, "PARTITION OF");
+    }
+    rc = parse_check_fields(p, base_of(stmt), p->statement_at,
+                            "relation table_elts options oncommit");
     if (rc == WEIR_OK && stmt->oncommit != PG_QUERY__ON_COMMIT_ACTION__ONCOMMIT_NOOP) {
         return parse_refuse(p, p->statement_at, "ON COMMIT");
     }

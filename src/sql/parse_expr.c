@@ -125,7 +125,7 @@ static int parse_name(const struct parse *p, PgQuery__Node *const *names, size_t
         return WEIR_OK;
     }
     if (count != 1) {
-        return parse_refuse(p, at, "a schema in front of a function or operator");
+        return parse_refuse(p, at, "a schema in front of a name");
     }
     *ret = parse_string_of(names[0]);
     return WEIR_OK;

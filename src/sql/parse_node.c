@@ -16,7 +16,7 @@ static const struct words_row {
     const char *part, *words;
 } words_table[] = {
     { "SelectStmt.distinct_clause", "DISTINCT" },
-    { "SelectStmt.into_clause", "INTO" },
+    { "SelectStmt.into_clause", "SELECT INTO" },
     { "SelectStmt.group_clause", "GROUP BY" },
     { "SelectStmt.group_distinct", "GROUP BY DISTINCT" },
     { "SelectStmt.having_clause", "HAVING" },
@@ -31,7 +31,6 @@ static const struct words_row {
     { "InsertStmt.returning_list", "RETURNING" },
     { "InsertStmt.with_clause", "WITH" },
     { "CreateStmt.inh_relations", "INHERITS" },
-    { "CreateStmt.partbound", "PARTITION OF" },
     { "CreateStmt.partspec", "PARTITION BY" },
     { "CreateStmt.of_typename", "OF type" },
     { "CreateStmt.tablespacename", "TABLESPACE" },
@@ -64,8 +63,8 @@ static const struct words_row {
     { "ResTarget.indirection", "a part of a column as target" },
     { "DefElem.defnamespace", "a prefix of an option's name" },
     { "SubLink", "a subquery" },
-    { "A_ArrayExpr", "an array" },
-    { "A_Indirection", "a subscript or field selection" },
+    { "AArrayExpr", "an array" },
+    { "AIndirection", "a subscript or field selection" },
     { "RowExpr", "a row value" },
     { "ParamRef", "a parameter such as $1" },
     { "CollateClause", "COLLATE" },
@@ -132,6 +131,21 @@ const ProtobufCMessage *parse_node_message(const PgQuery__Node *node)
                : (const ProtobufCMessage *)node->alias;
 }
 
+static int64_t location_in(const ProtobufCMessage *message);
+
+static int64_t location_in_field(const ProtobufCMessage *message,
+                                 const ProtobufCFieldDescriptor *field)
+{
+    const void *place = member(message, field->offset);
+
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE || !field_is_set(message, field)) {
+        return -1;
+    }
+    return field->label == PROTOBUF_C_LABEL_REPEATED
+               ? location_in((*(ProtobufCMessage *const *const *)place)[0])
+               : location_in(*(const ProtobufCMessage *const *)place);
+}
+
 /* The location of a message or of the first part that has one; -1 when there is none. */
 static int64_t location_in(const ProtobufCMessage *message)
 {
@@ -152,15 +166,7 @@ static int64_t location_in(const ProtobufCMessage *message)
         }
     }
     for (unsigned i = 0; i < descriptor->n_fields && found < 0; i++) {
-        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        const void *place = member(message, field->offset);
-
-        if (field->type != PROTOBUF_C_TYPE_MESSAGE || !field_is_set(message, field)) {
-            continue;
-        }
-        found = field->label == PROTOBUF_C_LABEL_REPEATED
-                    ? location_in((*(ProtobufCMessage *const *const *)place)[0])
-                    : location_in(*(const ProtobufCMessage *const *)place);
+        found = location_in_field(message, &descriptor->fields[i]);
     }
     return found;
 }
@@ -184,25 +190,6 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
-int parse_check_fields(const struct parse *p, const ProtobufCMessage *message, uint32_t at,
-                       const char *allowed)
-{
-    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
-
-    for (unsigned i = 0; i < descriptor->n_fields; i++) { /* P1 */
-        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        char part[128];
-
-        if (strcmp(field->name, "location") == 0 || !field_is_set(message, field) ||
-            is_listed(allowed, field->name)) {
-            continue;
-        }
-        (void)snprintf(part, sizeof(part), "%s.%s", descriptor->short_name, field->name);
-        return parse_refuse(p, at, words_for(part));
-    }
-    return WEIR_OK;
-}
-
 /* The first keyword token at or behind at, within the statement, that is the first of words. */
 static const struct parse_token *find_keyword(const struct parse *p, uint32_t at, const char *words)
 {
@@ -219,14 +206,40 @@ static const struct parse_token *find_keyword(const struct parse *p, uint32_t at
     return NULL;
 }
 
-int parse_refuse(const struct parse *p, uint32_t at, const char *words)
+/* "WORDS is not supported yet" at the first keyword of WORDS behind from, or else at at. */
+static int refuse(const struct parse *p, uint32_t from, uint32_t at, const char *words)
 {
     /* Words that begin with a capital letter are keywords of the grammar. */
     const struct parse_token *token =
-        isupper((unsigned char)words[0]) ? find_keyword(p, at, words) : NULL;
+        isupper((unsigned char)words[0]) ? find_keyword(p, from, words) : NULL;
 
     return weir_sql_fail(p->sql, token == NULL ? at : token->at, NULL, "%s is not supported yet",
                          words);
+}
+
+int parse_refuse(const struct parse *p, uint32_t at, const char *words)
+{
+    return refuse(p, at, at, words);
+}
+
+int parse_check_fields(const struct parse *p, const ProtobufCMessage *message, uint32_t at,
+                       const char *allowed)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+
+    for (unsigned i = 0; i < descriptor->n_fields; i++) { /* P1 */
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        char part[128];
+
+        if (strcmp(field->name, "location") == 0 || !field_is_set(message, field) ||
+            is_listed(allowed, field->name)) {
+            continue;
+        }
+        (void)snprintf(part, sizeof(part), "%s.%s", descriptor->short_name, field->name);
+        int64_t place = location_in_field(message, field);
+        return refuse(p, at, place < 0 ? at : (uint32_t)place, words_for(part));
+    }
+    return WEIR_OK;
 }
 
 int parse_refuse_node(const struct parse *p, const PgQuery__Node *node, uint32_t at)
