@@ -1,0 +1,219 @@
+/* small_pipeline.c: a hand-made plan over memory nodes. */
+#include "tests/support/small_pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/test.h"
+
+/* --- A format: a record is a decimal number; "bad" is not ----------------------------------- */
+
+static const struct weir_option_def no_options[] = { { 0 } };
+
+static int number_open(const struct weir_format_args *args, void **ret_self, struct weir_error *err)
+{
+    (void)args;
+    (void)err;
+    *ret_self = calloc(1, 1);
+    assert_non_null(*ret_self);
+    return WEIR_OK;
+}
+
+static int number_decode(void *self, const struct weir_record *records, uint32_t count,
+                         struct weir_arena *arena, struct weir_chunk *ret,
+                         struct weir_decode_errors *ret_errors, struct weir_error *err)
+{
+    struct weir_vec *vec = weir_arena_calloc(arena, 1, sizeof(*vec));
+    const struct weir_record **origins = weir_arena_calloc(arena, count, sizeof(*origins));
+    struct weir_row_error *errors = weir_arena_calloc(arena, count, sizeof(*errors));
+    uint32_t rows = 0;
+
+    (void)self;
+    (void)err;
+    *vec = weir_vec_alloc(arena, (struct weir_type){ WEIR_TYPE_INT8, -1 }, count);
+    *ret_errors = (struct weir_decode_errors){ .items = errors };
+    for (uint32_t i = 0; i < count; i++) {
+        if (records[i].value.data[0] == 'b') {
+            errors[ret_errors->count++] =
+                (struct weir_row_error){ .row = i, .sqlstate = "22P02", .text = "not a number" };
+            continue;
+        }
+        vec->i8[rows] = strtoll(records[i].value.data, NULL, 10);
+        origins[rows++] = &records[i];
+    }
+    *ret = (struct weir_chunk){ .rows = rows, .columns = 1, .vecs = vec, .origins = origins };
+    return WEIR_OK;
+}
+
+static uint64_t number_unknown(void *self)
+{
+    (void)self;
+    return 0;
+}
+
+static const struct weir_format_ops number_format = {
+    .name = "number",
+    .options = no_options,
+    .open = number_open,
+    .decode = number_decode,
+    .unknown_fields = number_unknown,
+    .close = free,
+};
+
+/* --- The plan ------------------------------------------------------------------------------- */
+
+static void make_plan(struct small_pipeline *small, const struct small_options *options)
+{
+    static const struct weir_option topic_option = { { "topic", 5 }, { "numbers", 7 }, 0 };
+    static const struct weir_option base_option = { { "database", 8 }, { "small", 5 }, 0 };
+    static struct weir_format_column decoded = { "id", { WEIR_TYPE_INT8, -1 } };
+    static const struct weir_sink_column column = { "id", { WEIR_TYPE_INT8, -1 }, true };
+    static const uint32_t key = 0;
+    static uint32_t table_numbers[] = { 0 };
+    static struct weir_expr expr = { .kind = WEIR_EXPR_COLUMN,
+                                     .type = { WEIR_TYPE_INT8, -1 },
+                                     .column = 0 };
+    static struct weir_expr *exprs[] = { &expr };
+    struct weir_plan *plan = &small->plan;
+
+    weir_arena_init(&plan->arena, 0);
+    plan->file = "small.sql";
+    plan->settings = (struct weir_settings){
+        .name = "small",
+        .delivery = options->delivery,
+        .trigger_us = 1000000,
+        .batch_rows_max = options->batch_rows == 0 ? 10 : options->batch_rows,
+        .batch_bytes_max = 1 << 20,
+        .output_partitions = options->output_partitions == 0 ? 1 : options->output_partitions,
+        .partition_by_source = true,
+        .log_segment_bytes = 64 * 1024,
+        .log_retain_bytes = 1 << 20,
+    };
+    plan->sources = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->sources));
+    plan->tables = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->tables));
+    plan->sinks = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->sinks));
+    plan->inserts = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->inserts));
+    plan->source_count = plan->table_count = plan->sink_count = plan->insert_count = 1;
+    plan->sources[0] = (struct weir_plan_source){ .name = "numbers",
+                                                  .ops = &weir_memory_source_ops,
+                                                  .format = &number_format,
+                                                  .options = { &topic_option, 1 },
+                                                  .on_error = options->on_error,
+                                                  .decoded = &decoded,
+                                                  .decoded_count = 1 };
+    plan->tables[0] = (struct weir_plan_table){
+        .name = "out",
+        .target = { .name = "out",
+                    .columns = &column,
+                    .column_count = 1,
+                    .key = options->with_key ? &key : NULL,
+                    .key_count = options->with_key ? 1 : 0 },
+    };
+    plan->sinks[0] = (struct weir_plan_sink){ .ops = &weir_memory_sink_ops,
+                                              .options = { &base_option, 1 },
+                                              .tables = table_numbers,
+                                              .table_count = 1 };
+    plan->inserts[0] = (struct weir_plan_insert){ .exprs = exprs, .expr_count = 1 };
+    plan->definition = WEIR_STR("numbers into out\n");
+    plan->fingerprint = weir_hash128(plan->definition.data, plan->definition.len);
+}
+
+void small_init(struct small_pipeline *small, const struct small_options *options)
+{
+    uint32_t partitions = options->source_partitions == 0 ? 2 : options->source_partitions;
+
+    *small = (struct small_pipeline){ 0 };
+    small->disk = sim_disk_new(options->seed);
+    small->topic = weir_memory_topic_new("numbers", partitions);
+    small->database = weir_memory_database_open("small");
+    assert_non_null(small->topic);
+    assert_non_null(small->database);
+    make_plan(small, options);
+}
+
+void small_fini(struct small_pipeline *small)
+{
+    weir_memory_database_close(small->database);
+    weir_memory_topic_free(small->topic);
+    sim_disk_free(small->disk);
+    weir_arena_fini(&small->plan.arena);
+}
+
+void small_send(struct small_pipeline *small, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        char text[32];
+        int len = snprintf(text, sizeof(text), "%lld", (long long)small->sent);
+        /* Unequal partitions, as in life. */
+        uint32_t partition = small->sent % 3 == 0 ? 1 : 0;
+        assert_true(weir_memory_topic_append(small->topic, partition, (struct weir_str){ 0 },
+                                             (struct weir_str){ text, (size_t)len }, 0) >= 0);
+        small->sent++;
+    }
+}
+
+/* --- Processes ------------------------------------------------------------------------------ */
+
+void small_boot(struct small_pipeline *small, const char *dir, bool until_caught_up,
+                struct small_process *ret)
+{
+    struct weir_error err;
+
+    ret->io = sim_disk_boot(small->disk);
+    const struct weir_engine_args args = {
+        .plan = &small->plan, .io = ret->io, .dir = dir, .until_caught_up = until_caught_up
+    };
+    int rc = weir_engine_open(&args, &ret->engine, &err);
+    if (rc != WEIR_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(rc, WEIR_OK);
+}
+
+void small_close(struct small_process *process)
+{
+    weir_engine_close(process->engine);
+    weir_io_close(process->io);
+    *process = (struct small_process){ 0 };
+}
+
+int small_run(struct small_pipeline *small, struct small_process *process, int turns,
+              struct weir_error *err)
+{
+    for (int i = 0; i < turns && !weir_engine_is_finished(process->engine); i++) {
+        bool idle;
+        int rc = weir_engine_step(process->engine, &idle, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+        sim_disk_advance(small->disk, 1000);
+    }
+    return WEIR_OK;
+}
+
+/* --- The verdict ---------------------------------------------------------------------------- */
+
+struct small_verdict small_judge(const struct small_pipeline *small)
+{
+    struct weir_memory_row *rows = NULL;
+    struct small_verdict ret = { 0 };
+    uint32_t *seen = calloc((size_t)small->sent + 1, sizeof(*seen));
+    size_t count = 0;
+
+    assert_non_null(seen);
+    assert_int_equal(weir_memory_table_rows(small->database, "public.out", &rows, &count), WEIR_OK);
+    for (size_t i = 0; i < count; i++) {
+        int64_t id = weir_memory_row_integer(&rows[i], 0);
+        if (id < 0 || id >= small->sent) {
+            ret.invented++;
+        } else {
+            ret.doubled += seen[id]++ != 0;
+        }
+    }
+    for (int64_t id = 0; id < small->sent; id++) {
+        ret.missing += seen[id] == 0;
+    }
+    free(rows);
+    free(seen);
+    return ret;
+}

@@ -1,0 +1,320 @@
+/* test_engine.c: the very engine, log and protocol, on a source, a sink and a disk in memory.
+ *
+ * What is expected comes from what was sent, never from the sink. */
+#include "tests/support/small_pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/test.h"
+
+enum { TURNS_MAX = 100000 };
+
+static void expect_exact(const struct small_pipeline *small)
+{
+    struct small_verdict verdict = small_judge(small);
+
+    assert_int_equal(verdict.missing, 0);
+    assert_int_equal(verdict.doubled, 0);
+    assert_int_equal(verdict.invented, 0);
+}
+
+/* Runs a process in dir until it has caught up. */
+static void run_to_end(struct small_pipeline *small, const char *dir)
+{
+    struct small_process process;
+    struct weir_error err = { 0 };
+
+    small_boot(small, dir, true, &process);
+    int rc = small_run(small, &process, TURNS_MAX, &err);
+    if (rc != WEIR_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(rc, WEIR_OK);
+    assert_true(weir_engine_is_finished(process.engine));
+    small_close(&process);
+}
+
+static void ten_batches_arrive(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_status status;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 1, .batch_rows = 10 });
+    small_send(&small, 100);
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
+    weir_engine_status(process.engine, &status);
+    assert_int_equal(status.committed, 10);
+    assert_int_equal(status.rows_written, 100);
+    assert_true(status.caught_up);
+    small_close(&process);
+    expect_exact(&small);
+    small_fini(&small);
+}
+
+/* Kills the process after so many turns and lets a second one finish. */
+static void crash_after(uint64_t seed, int turns, bool power_cut, const struct small_options *base)
+{
+    struct small_options options = *base;
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    options.seed = seed;
+    small_init(&small, &options);
+    small_send(&small, 100);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, turns, &err), WEIR_OK);
+    if (power_cut) {
+        sim_disk_power_cut(small.disk);
+    } else {
+        sim_disk_kill(small.disk);
+    }
+    small_close(&process);
+    small_send(&small, 17);
+    run_to_end(&small, "/a");
+    expect_exact(&small);
+    small_fini(&small);
+}
+
+static void a_crash_at_every_turn_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 60; turns++) {
+        crash_after((uint64_t)turns, turns, turns % 2 == 0, &(struct small_options){ 0 });
+        crash_after((uint64_t)turns, turns, turns % 2 == 0,
+                    &(struct small_options){ .output_partitions = 2 });
+        crash_after((uint64_t)turns, turns, turns % 2 == 0,
+                    &(struct small_options){ .with_key = true });
+    }
+}
+
+static void a_lost_log_is_followed_by_the_ledger(void **state)
+{
+    (void)state;
+    for (uint32_t parts = 1; parts <= 2; parts++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct weir_error err;
+
+        small_init(&small, &(struct small_options){ .seed = 3, .output_partitions = parts });
+        small_send(&small, 100);
+        small_boot(&small, "/a", false, &process);
+        assert_int_equal(small_run(&small, &process, 12, &err), WEIR_OK);
+        sim_disk_kill(small.disk);
+        small_close(&process);
+        run_to_end(&small, "/b"); /* an empty directory */
+        expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+static const struct fault_case {
+    const char *name;
+    enum weir_memory_fault fault;
+    uint32_t output_partitions;
+    bool with_key;
+} fault_cases[] = {
+    { "a COMMIT that never arrived is sent again", WEIR_MEMORY_LOST_BEFORE, 1, false },
+    { "a COMMIT whose answer was lost is found in the ledger", WEIR_MEMORY_LOST_AFTER, 1, false },
+    { "a COMMIT that the server still works on is settled", WEIR_MEMORY_LATE, 1, false },
+    { "a deadlock is tried again", WEIR_MEMORY_ROLLED_BACK, 1, false },
+    { "the same with two parts: never arrived", WEIR_MEMORY_LOST_BEFORE, 2, false },
+    { "the same with two parts: answer lost", WEIR_MEMORY_LOST_AFTER, 2, false },
+    { "the same with a key: never arrived", WEIR_MEMORY_LOST_BEFORE, 1, true },
+    { "the same with a key: answer lost", WEIR_MEMORY_LOST_AFTER, 1, true },
+};
+
+enum { FAULT_CASES = sizeof(fault_cases) / sizeof(fault_cases[0]) };
+
+static void a_commit_fails(void **state)
+{
+    const struct fault_case *row = *state;
+
+    for (uint64_t batch = 1; batch <= 10; batch++) {
+        struct small_pipeline small;
+
+        small_init(&small, &(struct small_options){ .seed = batch,
+                                                    .output_partitions = row->output_partitions,
+                                                    .with_key = row->with_key });
+        weir_memory_inject(small.database,
+                           &(struct weir_memory_injection){ .fault = row->fault,
+                                                            .batch = batch,
+                                                            .partition = 0,
+                                                            .count = 2 });
+        small_send(&small, 100);
+        run_to_end(&small, "/a");
+        (void)weir_memory_deliver_late(small.database);
+        expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+static void a_sink_that_goes_back_is_written_again(void **state)
+{
+    (void)state;
+    for (uint32_t back = 1; back < 8; back++) {
+        struct small_pipeline small;
+
+        small_init(&small, &(struct small_options){ .seed = back });
+        small_send(&small, 100);
+        run_to_end(&small, "/a");
+        weir_memory_go_back(small.database, back);
+        small_send(&small, 20);
+        run_to_end(&small, "/a");
+        expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+static void a_sink_that_goes_back_while_it_runs_is_noticed(void **state)
+{
+    (void)state;
+    for (uint32_t back = 1; back < 6; back++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct weir_error err;
+
+        small_init(&small, &(struct small_options){ .seed = back });
+        small_send(&small, 60);
+        small_boot(&small, "/a", false, &process);
+        assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
+        weir_memory_go_back(small.database, back);
+        small_send(&small, 60);
+        assert_int_equal(small_run(&small, &process, 3000, &err), WEIR_OK);
+        expect_exact(&small);
+        small_close(&process);
+        small_fini(&small);
+    }
+}
+
+static void an_overtaken_instance_is_fenced(void **state)
+{
+    struct small_pipeline small;
+    struct small_process old_one;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 5 });
+    small_send(&small, 100);
+    small_boot(&small, "/a", false, &old_one);
+    assert_int_equal(small_run(&small, &old_one, 9, &err), WEIR_OK);
+    run_to_end(&small, "/b");
+    small_send(&small, 50);
+    assert_int_equal(small_run(&small, &old_one, TURNS_MAX, &err), WEIR_EFENCED);
+    small_close(&old_one);
+    run_to_end(&small, "/b");
+    expect_exact(&small);
+    run_to_end(&small, "/a"); /* the old directory follows the ledger (T1) */
+    expect_exact(&small);
+    small_fini(&small);
+}
+
+static void at_most_once_loses_only_what_it_counts(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 60; turns++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct weir_status status;
+        struct weir_error err;
+
+        small_init(&small, &(struct small_options){ .seed = (uint64_t)turns,
+                                                    .delivery = WEIR_AT_MOST_ONCE });
+        small_send(&small, 100);
+        small_boot(&small, "/a", false, &process);
+        assert_int_equal(small_run(&small, &process, turns, &err), WEIR_OK);
+        sim_disk_kill(small.disk);
+        small_close(&process);
+        small_boot(&small, "/a", true, &process);
+        assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
+        weir_engine_status(process.engine, &status);
+        struct small_verdict verdict = small_judge(&small);
+        assert_int_equal(verdict.doubled, 0);
+        assert_int_equal(verdict.invented, 0);
+        assert_int_equal(verdict.missing, status.rows_dropped);
+        small_close(&process);
+        small_fini(&small);
+    }
+}
+
+static void at_least_once_loses_nothing(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 60; turns++) {
+        crash_after((uint64_t)turns, turns, true,
+                    &(struct small_options){ .delivery = WEIR_AT_LEAST_ONCE });
+    }
+}
+
+static void bad_records_go_where_on_error_says(void **state)
+{
+    static const enum weir_on_error policies[] = { WEIR_ON_ERROR_FAIL, WEIR_ON_ERROR_DEAD_LETTER,
+                                                   WEIR_ON_ERROR_SKIP };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct weir_memory_letter *letters = NULL;
+        struct weir_status status;
+        struct weir_error err;
+        size_t count = 0;
+
+        small_init(&small, &(struct small_options){ .seed = 9, .on_error = policies[i] });
+        small_send(&small, 25);
+        int64_t offset = weir_memory_topic_append(small.topic, 1, (struct weir_str){ 0 },
+                                                  WEIR_STR("bad"), 0);
+        small_send(&small, 25);
+        small_boot(&small, "/a", true, &process);
+        int rc = small_run(&small, &process, TURNS_MAX, &err);
+        weir_engine_status(process.engine, &status);
+        assert_int_equal(weir_memory_dead_letters(small.database, &letters, &count), WEIR_OK);
+        if (policies[i] == WEIR_ON_ERROR_FAIL) {
+            char want[64];
+            assert_int_equal(rc, WEIR_EDATA);
+            (void)snprintf(want, sizeof(want), "numbers/numbers/1 offset %lld", (long long)offset);
+            assert_non_null(strstr(err.text, want));
+        } else {
+            assert_int_equal(rc, WEIR_OK);
+            expect_exact(&small);
+        }
+        assert_int_equal(count, policies[i] == WEIR_ON_ERROR_DEAD_LETTER ? 1 : 0);
+        if (count == 1) {
+            assert_int_equal(letters[0].offset, offset);
+            assert_int_equal(letters[0].source_partition, 1);
+        }
+        assert_int_equal(status.rows_skipped, policies[i] == WEIR_ON_ERROR_SKIP ? 1 : 0);
+        free(letters);
+        small_close(&process);
+        small_fini(&small);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest plain[] = {
+        cmocka_unit_test(ten_batches_arrive),
+        cmocka_unit_test(a_crash_at_every_turn_loses_and_doubles_nothing),
+        cmocka_unit_test(a_lost_log_is_followed_by_the_ledger),
+        cmocka_unit_test(a_sink_that_goes_back_is_written_again),
+        cmocka_unit_test(a_sink_that_goes_back_while_it_runs_is_noticed),
+        cmocka_unit_test(an_overtaken_instance_is_fenced),
+        cmocka_unit_test(at_most_once_loses_only_what_it_counts),
+        cmocka_unit_test(at_least_once_loses_nothing),
+        cmocka_unit_test(bad_records_go_where_on_error_says),
+    };
+    enum { PLAIN = sizeof(plain) / sizeof(plain[0]) };
+    struct CMUnitTest tests[PLAIN + FAULT_CASES];
+
+    memcpy(tests, plain, sizeof(plain));
+    for (size_t i = 0; i < FAULT_CASES; i++) {
+        tests[PLAIN + i] = (struct CMUnitTest){ fault_cases[i].name, a_commit_fails, NULL, NULL,
+                                                (void *)&fault_cases[i] };
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
