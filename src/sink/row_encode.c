@@ -10,22 +10,18 @@
 #include <endian.h>
 #include <string.h>
 
+#include "chunk/pg_binary.h"
+
 enum {
     FIELD_BYTES_MAX = 0x3fffffff, /* PostgreSQL takes no longer value */
-    NUMERIC_BASE = 10000,
-    NUMERIC_BASE_DIGITS = 4,
-    NUMERIC_HEADER_BYTES = 8,
-    NUMERIC_NEGATIVE = 0x4000,
-    NUMERIC_NAN = 0xc000,
-    NUMERIC_PINF = 0xd000,
-    NUMERIC_NINF = 0xf000,
     JSONB_VERSION = 1,
 };
 
-/* An encoded number, waiting for its place. */
+/* An encoded number with its length word, waiting for its place. One that is too long for it is
+ * encoded again when it gets there. */
 struct numeric_slot {
     uint32_t bytes;
-    uint8_t data[WEIR_NUMERIC_SMALL_BYTES];
+    uint8_t data[WEIR_PG_NUMERIC_SMALL_BYTES_MAX];
 };
 
 static void put16(uint8_t *at, uint16_t value)
@@ -61,59 +57,16 @@ const uint8_t *weir_field_next(const uint8_t *field)
     return field + WEIR_FIELD_HEADER_BYTES + (bytes < 0 ? 0 : bytes);
 }
 
-static void numeric_header(uint8_t *at, unsigned count, int weight, unsigned sign, unsigned scale)
+static void encode_numeric(const struct weir_numeric *number, struct numeric_slot *slot)
 {
-    put16(at, (uint16_t)count);
-    put16(at + 2, (uint16_t)weight);
-    put16(at + 4, (uint16_t)sign);
-    put16(at + 6, (uint16_t)scale);
-}
+    if (number->kind == WEIR_NUMERIC_BIG) {
+        struct weir_numeric_digits digits;
 
-uint32_t weir_numeric_small_encode(const struct weir_numeric *number,
-                                   uint8_t ret[WEIR_NUMERIC_SMALL_BYTES])
-{
-    static const uint16_t powers[NUMERIC_BASE_DIGITS] = { 1, 10, 100, 1000 };
-    uint16_t digits[6]; /* lowest first */
-    unsigned count = 0;
-    unsigned partial = number->scale % NUMERIC_BASE_DIGITS;
-    int weight = -(int)(number->scale / NUMERIC_BASE_DIGITS); /* of the lowest digit kept */
-    bool negative = number->small < 0;
-    uint64_t rest = negative ? 0 - (uint64_t)number->small : (uint64_t)number->small;
-
-    if (number->kind != WEIR_NUMERIC_SMALL) {
-        unsigned sign = number->kind == WEIR_NUMERIC_NAN    ? NUMERIC_NAN
-                        : number->kind == WEIR_NUMERIC_PINF ? NUMERIC_PINF
-                                                            : NUMERIC_NINF;
-        numeric_header(ret, 0, 0, sign, 0);
-        return NUMERIC_HEADER_BYTES;
+        weir_numeric_to_digits(number, &digits);
+        slot->bytes = WEIR_FIELD_HEADER_BYTES + 8 + 2 * (uint32_t)digits.digit_count;
+    } else {
+        slot->bytes = (uint32_t)(weir_pg_put_numeric(slot->data, number) - slot->data);
     }
-    if (partial != 0) {
-        uint16_t low = (uint16_t)(rest % powers[partial]);
-        rest /= powers[partial];
-        digits[count++] = (uint16_t)(low * powers[NUMERIC_BASE_DIGITS - partial]);
-        weight--;
-    }
-    while (rest != 0) {
-        digits[count++] = (uint16_t)(rest % NUMERIC_BASE);
-        rest /= NUMERIC_BASE;
-    }
-    while (count != 0 && digits[count - 1] == 0) { /* only the partial digit can be such a zero */
-        count--;
-    }
-    unsigned first = 0;
-    while (first < count && digits[first] == 0) {
-        first++;
-    }
-    if (first == count) {
-        numeric_header(ret, 0, 0, 0, number->scale);
-        return NUMERIC_HEADER_BYTES;
-    }
-    numeric_header(ret, count - first, weight + (int)count - 1, negative ? NUMERIC_NEGATIVE : 0,
-                   number->scale);
-    for (unsigned i = count; i > first; i--) {
-        put16(ret + NUMERIC_HEADER_BYTES + 2 * (size_t)(count - i), digits[i - 1]);
-    }
-    return NUMERIC_HEADER_BYTES + 2 * (count - first);
 }
 
 /* Bytes of a value of fixed width in PostgreSQL's binary form; 0: it varies. */
@@ -156,11 +109,8 @@ static int measure(const struct weir_vec *vec, uint32_t rows, struct numeric_slo
         if (fixed != 0) {
             lengths[r] += fixed;
         } else if (vec->type.id == WEIR_TYPE_NUMERIC) {
-            if (vec->num[r].kind == WEIR_NUMERIC_BIG) {
-                return weir_error_set(err, WEIR_EDATA, "a number with more than 18 digits");
-            }
-            slots[r].bytes = weir_numeric_small_encode(&vec->num[r], slots[r].data);
-            lengths[r] += slots[r].bytes;
+            encode_numeric(&vec->num[r], &slots[r]);
+            lengths[r] += slots[r].bytes - WEIR_FIELD_HEADER_BYTES;
         } else {
             if (vec->str[r].len > FIELD_BYTES_MAX - extra) {
                 return weir_error_set(err, WEIR_EDATA, "a value of %zu bytes is longer than 1 GB",
@@ -221,14 +171,14 @@ static void write_numeric(const struct weir_vec *vec, uint32_t rows,
                           const struct numeric_slot *slots, uint8_t **places)
 {
     for (uint32_t r = 0; r < rows; r++) {
-        uint8_t *at = places[r];
-        bool null = weir_vec_is_null(vec, r);
-        uint32_t bytes = null ? 0 : slots[r].bytes;
-
-        put32(at, null ? UINT32_MAX : bytes);
-        at += WEIR_FIELD_HEADER_BYTES;
-        memcpy(at, slots[r].data, bytes);
-        places[r] = at + bytes;
+        if (weir_vec_is_null(vec, r)) {
+            places[r] = weir_pg_put_null(places[r]);
+        } else if (vec->num[r].kind == WEIR_NUMERIC_BIG) {
+            places[r] = weir_pg_put_numeric(places[r], &vec->num[r]);
+        } else {
+            memcpy(places[r], slots[r].data, slots[r].bytes);
+            places[r] += slots[r].bytes;
+        }
     }
 }
 

@@ -23,10 +23,4 @@ const uint8_t *weir_field_next(const uint8_t *field);
 /* Bytes of a field without its length word; negative: NULL. */
 int32_t weir_field_bytes(const uint8_t *field);
 
-enum { WEIR_NUMERIC_SMALL_BYTES = 20 }; /* the longest small number: 8 + 6 digits of 10 000 */
-
-/* A number that is not BIG in PostgreSQL's binary form. Returns its length. */
-uint32_t weir_numeric_small_encode(const struct weir_numeric *number,
-                                   uint8_t ret[WEIR_NUMERIC_SMALL_BYTES]);
-
 #endif

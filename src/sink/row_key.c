@@ -1,4 +1,4 @@
-/* row_key.c: values as bytes that memcmp() orders. Uses row_encode.h for numbers.
+/* row_key.c: values as bytes that memcmp() orders. Uses chunk/decimal.h for the digits of numbers.
  *
  * Every value is prefix-free (fixed width, or ended by a byte that cannot occur in it), so keys of
  * several columns are compared by comparing their bytes one after the other.
@@ -8,7 +8,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "sink/row_encode.h"
+#include "chunk/decimal.h"
 
 enum { KEY_NULL = 1, KEY_VALUE = 0 }; /* NULLs last, as in an index */
 
@@ -78,37 +78,36 @@ static void put_interval(struct weir_buf *ret, const struct weir_interval *inter
     put_signed(ret, rest);
 }
 
-/* A number in binary form without its display scale: class of sign, weight, digits, end; all bytes
+/* A number without its display scale: class of sign, weight, digits, end; all but the class
  * inverted when it is negative. */
-static void put_numeric(struct weir_buf *ret, const uint8_t *form, uint32_t bytes)
+static void put_numeric(struct weir_buf *ret, const struct weir_numeric *number)
 {
     enum { LOWEST, NEGATIVE, ZERO, POSITIVE, HIGHEST, NAN_LAST };
-    uint16_t sign = (uint16_t)(form[4] << 8 | form[5]);
-    uint8_t flip = 0;
-    uint16_t weight = (uint16_t)((form[2] << 8 | form[3]) ^ 0x8000);
+    struct weir_numeric_digits form;
 
-    if (sign >= 0xc000) {
-        weir_buf_put_u8(ret, sign == 0xc000 ? NAN_LAST : sign == 0xd000 ? HIGHEST : LOWEST);
+    weir_numeric_to_digits(number, &form);
+    if (number->kind == WEIR_NUMERIC_NAN || number->kind == WEIR_NUMERIC_PINF ||
+        number->kind == WEIR_NUMERIC_NINF) {
+        weir_buf_put_u8(ret, number->kind == WEIR_NUMERIC_NAN    ? NAN_LAST
+                             : number->kind == WEIR_NUMERIC_PINF ? HIGHEST
+                                                                 : LOWEST);
         return;
     }
-    if (bytes == 8) {
+    if (form.digit_count == 0) {
         weir_buf_put_u8(ret, ZERO);
         return;
     }
-    weir_buf_put_u8(ret, sign == 0 ? POSITIVE : NEGATIVE);
-    if (sign != 0) {
-        flip = 0xff;
-    }
-    weir_buf_put_u8(ret, (uint8_t)(weight >> 8) ^ flip);
-    weir_buf_put_u8(ret, (uint8_t)weight ^ flip);
-    for (uint32_t i = 8; i < bytes; i += 2) {
+    bool negative = form.sign == WEIR_NUMERIC_SIGN_NEGATIVE;
+    uint16_t flip = negative ? 0xffff : 0;
+    uint16_t weight = htobe16((uint16_t)(form.weight ^ -0x8000) ^ flip);
+    weir_buf_put_u8(ret, negative ? NEGATIVE : POSITIVE);
+    weir_buf_append(ret, &weight, sizeof(weight));
+    for (uint32_t i = 0; i < form.digit_count; i++) {
         /* Plus one: the end, a zero, is then smaller than any digit. */
-        uint16_t digit = (uint16_t)((form[i] << 8 | form[i + 1]) + 1);
-        weir_buf_put_u8(ret, (uint8_t)(digit >> 8) ^ flip);
-        weir_buf_put_u8(ret, (uint8_t)digit ^ flip);
+        uint16_t digit = htobe16((uint16_t)(form.digits[i] + 1) ^ flip);
+        weir_buf_append(ret, &digit, sizeof(digit));
     }
-    weir_buf_put_u8(ret, flip);
-    weir_buf_put_u8(ret, flip);
+    weir_buf_append(ret, &flip, sizeof(flip));
 }
 
 void weir_row_key_append(struct weir_buf *ret, const struct weir_vec *vec, uint32_t r)
@@ -141,11 +140,9 @@ void weir_row_key_append(struct weir_buf *ret, const struct weir_vec *vec, uint3
     case WEIR_TYPE_FLOAT8:
         put_float(ret, vec->f8[r]);
         break;
-    case WEIR_TYPE_NUMERIC: {
-        uint8_t form[WEIR_NUMERIC_SMALL_BYTES];
-        put_numeric(ret, form, weir_numeric_small_encode(&vec->num[r], form));
+    case WEIR_TYPE_NUMERIC:
+        put_numeric(ret, &vec->num[r]);
         break;
-    }
     case WEIR_TYPE_UUID:
         weir_buf_append(ret, vec->uuid[r].bytes, sizeof(vec->uuid[r].bytes));
         break;
