@@ -55,6 +55,7 @@ verb_test() {
     mkdir -p "$REPORTS"
     try verb_setup
     if ((TRY_STATUS == 0)); then
+        start_test_postgres
         for suite in "${suites[@]}"; do
             run_suite "$suite"
         done
@@ -66,6 +67,16 @@ verb_test() {
     fi
     print_sum
     ((FAILED == 0))
+}
+
+# The server of the test programs that want one: the shared one, where each program makes a database
+# of its own. Without it they fail, each by name.
+start_test_postgres() {
+    try servers pg up >&2
+    if ((TRY_STATUS == 0)); then
+        load_env pg
+        export WEIR_TEST_PG_DSN=$PG_DSN
+    fi
 }
 
 fail_one() {
