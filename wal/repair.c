@@ -113,7 +113,7 @@ static int write_again(struct weir_wal *wal, uint64_t from, uint64_t to, struct 
 
     int rc = wal_reader_open(wal->io, wal->dir, wal_active(wal)->number, &reader, err);
     while (rc == WEIR_OK && from < to) {
-        uint64_t part = to - from < WAL_READ_WINDOW_BYTES ? to - from : WAL_READ_WINDOW_BYTES;
+        uint64_t part = to - from < WAL_READ_AHEAD_BYTES ? to - from : WAL_READ_AHEAD_BYTES;
         const uint8_t *bytes;
         size_t available;
 
@@ -160,8 +160,7 @@ static int adopt_unstarted(struct weir_wal *wal, const struct wal_scan *scan,
     supply->filled_bytes = scan->unstarted_bytes;
     supply->is_named = true;
     supply->state = WAL_SUPPLY_READY;
-    return wal_write_zeros(wal->io, supply->file, WAL_SEGMENT_HEADER_BYTES,
-                           scan->unstarted_torn_bytes, err);
+    return wal_write_zeros(wal->io, supply->file, 0, scan->unstarted_torn_bytes, err);
 }
 
 static int mend(struct weir_wal *wal, const struct wal_scan *scan, struct weir_error *err)

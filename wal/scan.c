@@ -61,6 +61,7 @@ static int read_candidate(struct scan_run *run, uint64_t number, struct candidat
     if (rc != WEIR_OK) {
         return rc;
     }
+    reader.ahead_bytes = 0; /* the header is all that is wanted */
     *ret = (struct candidate){
         .number = number, .bytes = reader.file_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES
     };
@@ -109,7 +110,9 @@ static int read_candidates(struct scan_run *run, struct weir_error *err)
     }
     if (first > 0 &&
         (!is_started(newest) || listing->numbers[first - 1] >= newest->header.oldest_number)) {
-        return corrupt(run, listing->numbers[first] - 1, 0, "this segment is missing", err);
+        int rc = corrupt(run, listing->numbers[first] - 1, 0, "this segment is missing", err);
+        run->scan->corrupt_number = listing->numbers[first]; /* one that can be looked up */
+        return rc;
     }
     return WEIR_OK;
 }
@@ -233,16 +236,25 @@ static int add_segment(struct wal_scan *scan, const struct candidate *file, stru
     return WEIR_OK;
 }
 
-/* The newest file holds no whole record: it was never begun, or its first write was cut off. */
+/* The newest file holds no whole record: it was never begun, or its first write was cut off. A
+ * header that got through of that write counts as torn, too: it names the record that was to
+ * follow, and recovery is going to put another one there. */
 static int leave_unstarted(struct scan_run *run, const struct candidate *file,
                            struct wal_reader *reader, struct weir_error *err)
 {
-    run->scan->has_unstarted = true;
-    run->scan->unstarted_bytes = file->bytes;
-    return file->bytes <= WAL_SEGMENT_HEADER_BYTES
-               ? WEIR_OK
-               : look_behind(run, reader, WAL_SEGMENT_HEADER_BYTES,
-                             &run->scan->unstarted_torn_bytes, err);
+    struct wal_scan *scan = run->scan;
+    uint64_t torn_bytes = 0;
+    int rc = WEIR_OK;
+
+    scan->has_unstarted = true;
+    scan->unstarted_bytes = file->bytes;
+    if (file->bytes > WAL_SEGMENT_HEADER_BYTES) {
+        rc = look_behind(run, reader, WAL_SEGMENT_HEADER_BYTES, &torn_bytes, err);
+    }
+    if (rc == WEIR_OK && (is_started(file) || torn_bytes > 0)) {
+        scan->unstarted_torn_bytes = WAL_SEGMENT_HEADER_BYTES + torn_bytes;
+    }
+    return rc;
 }
 
 /* Reads the records of file number index. The scan stands behind those of the files before it. */

@@ -23,7 +23,8 @@ struct wal_scan {
     uint64_t end;          /* offset in the last segment behind its last record */
     uint64_t unproven;     /* offset there of the first record that no later one proves durable */
     uint64_t torn_bytes;   /* remains behind end of a write that was cut off */
-    uint64_t unstarted_torn_bytes; /* the same at the start of the unstarted file */
+    uint64_t unstarted_torn_bytes; /* the same from the start of the unstarted file, its header
+                                    * included; 0: there are none */
     struct wal_chain chain; /* what comes next */
     uint64_t record_count, record_bytes;
     uint64_t corrupt_number; /* on WEIR_ECORRUPT: the segment found damaged */

@@ -106,7 +106,9 @@ void wal_listing_fini(struct wal_listing *listing)
 int wal_reader_open(struct weir_io *io, const char *dir, uint64_t number, struct wal_reader *ret,
                     struct weir_error *err)
 {
-    struct wal_reader reader = { .io = io, .number = number };
+    struct wal_reader reader = { .io = io,
+                                 .number = number,
+                                 .ahead_bytes = WAL_READ_AHEAD_BYTES };
     char path[WEIR_IO_PATH_BYTES_MAX];
 
     int rc = wal_segment_path(dir, number, path, err);
@@ -135,8 +137,14 @@ void wal_reader_close(struct wal_reader *reader)
 
 static int fill_window(struct wal_reader *reader, uint64_t at, size_t want, struct weir_error *err)
 {
-    size_t bytes = want < WAL_READ_WINDOW_BYTES ? WAL_READ_WINDOW_BYTES : want;
+    uint64_t left_bytes = reader->file_bytes > at ? reader->file_bytes - at : 0;
+    size_t bytes = reader->ahead_bytes;
     size_t got;
+
+    if (bytes > left_bytes) {
+        bytes = (size_t)(left_bytes + WAL_BLOCK_BYTES - 1) / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES;
+    }
+    bytes = want < bytes ? bytes : want;
 
     if (reader->capacity_bytes < bytes) {
         uint8_t *window = weir_io_alloc(bytes);

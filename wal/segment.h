@@ -6,8 +6,8 @@
 #include "wal/record.h"
 
 enum {
-    WAL_NAME_BYTES = 32,                  /* a file's name, with the NUL */
-    WAL_READ_WINDOW_BYTES = 256 * 1024,   /* read at once */
+    WAL_NAME_BYTES = 32,                /* a file's name, with the NUL */
+    WAL_READ_AHEAD_BYTES = 256 * 1024, /* read at once, when reading on */
 };
 
 /* The file that becomes the next segment, until it is long enough and durable. */
@@ -37,6 +37,7 @@ struct wal_reader {
     struct weir_io_file *file;
     uint64_t number;     /* by its name */
     uint64_t file_bytes; /* when it was opened */
+    size_t ahead_bytes;  /* read at once; WAL_READ_AHEAD_BYTES unless set otherwise */
     uint8_t *window;
     size_t capacity_bytes;
     uint64_t window_at;

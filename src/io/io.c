@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log_line.h"
 #include "io/backends.h"
@@ -95,9 +94,5 @@ void *weir_io_alloc(size_t bytes)
     if (rounded < bytes) {
         return NULL;
     }
-    void *data = aligned_alloc(WEIR_IO_ALIGN_BYTES, rounded == 0 ? WEIR_IO_ALIGN_BYTES : rounded);
-    if (data != NULL) {
-        memset(data, 0, rounded);
-    }
-    return data;
+    return aligned_alloc(WEIR_IO_ALIGN_BYTES, rounded == 0 ? WEIR_IO_ALIGN_BYTES : rounded);
 }

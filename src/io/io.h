@@ -179,8 +179,8 @@ WEIR_MUST_CHECK int weir_io_write_at(struct weir_io *io, struct weir_io_file *fi
                                      const void *data, size_t bytes, bool durable,
                                      struct weir_error *err);
 
-/* Memory for direct I/O: bytes rounded up to WEIR_IO_ALIGN_BYTES, zeroed; NULL without memory.
- * Freed with free(). */
+/* Memory for direct I/O: bytes rounded up to WEIR_IO_ALIGN_BYTES, uninitialised; NULL without
+ * memory. Freed with free(). */
 void *weir_io_alloc(size_t bytes);
 
 /* --- Directories ---------------------------------------------------------------------------- */
