@@ -21,6 +21,7 @@ enum part {
     PART_AM_PM = 1 << 7,
     PART_ERA = 1 << 8,
     PART_DAY_OF_WEEK = 1 << 9,
+    PART_SPECIAL = 1 << 10,
     PART_DATE = PART_YEAR | PART_MONTH | PART_DAY,
 };
 
@@ -56,7 +57,8 @@ struct reading {
     bool is_julian;     /* a day number, which needs no calendar */
     bool has_month_name;
     bool time_only;
-    char prefix; /* 't' or 'j': what the next field must be; 0: anything */
+    bool date_allowed; /* with time_only: only in front of the time */
+    char prefix;       /* 't' or 'j': what the next field must be; 0: anything */
     enum special special;
     const char *culprit; /* for READ_NEEDS_CLOCK and READ_BAD_ZONE */
 };
@@ -324,7 +326,9 @@ static enum outcome read_date(struct reading *r, char *text, uint32_t known, uin
         }
         *ret_parts |= parts;
     }
-    return ((known | *ret_parts) & PART_DATE) == PART_DATE ? READ_OK : READ_BAD_FORMAT;
+    /* Nothing but a zone may stand in front of a date that is written in one piece. */
+    parts = (known | *ret_parts) & ~(uint32_t)(PART_DAY_OF_YEAR | PART_ZONE);
+    return parts == PART_DATE ? READ_OK : READ_BAD_FORMAT;
 }
 
 /* "05:00", "05:00:00.5"; "00:00.5" is minutes and seconds. */
@@ -439,14 +443,14 @@ static enum outcome read_number_field(struct reading *r, char *text, uint32_t *r
  * ("040506-08"), or a zone's name. */
 static enum outcome read_date_field(struct reading *r, char *text, uint32_t *ret_parts)
 {
-    bool date_known = r->time_only ? r->parts != 0 : (r->parts & PART_DATE) == PART_DATE;
+    bool is_date = r->time_only ? r->date_allowed : (r->parts & PART_DATE) != PART_DATE;
     uint32_t run_parts;
     char *minus;
 
     if (r->prefix == 'j') {
         return READ_UNSUPPORTED;
     }
-    if (!date_known && r->prefix == 0 && !(r->time_only && !weir_char_is_digit(text[0]))) {
+    if (is_date && r->prefix == 0) {
         return read_date(r, text, r->parts, ret_parts);
     }
     if (!weir_char_is_digit(text[0]) && r->prefix == 0) {
@@ -472,8 +476,9 @@ static enum outcome read_word(struct reading *r, const char *text, bool is_last,
                               uint32_t *ret_parts)
 {
     int32_t value = 0;
+    enum weir_datetime_word_kind kind = weir_datetime_word(text, &value);
 
-    switch (weir_datetime_word(text, &value)) {
+    switch (kind) {
     case WEIR_WORD_IGNORED:
         return READ_OK;
     case WEIR_WORD_MONTH:
@@ -514,17 +519,16 @@ static enum outcome read_word(struct reading *r, const char *text, bool is_last,
         *ret_parts = PART_TIME | PART_ZONE;
         return READ_OK;
     case WEIR_WORD_EPOCH:
-        r->special = SPECIAL_EPOCH;
-        return READ_OK;
     case WEIR_WORD_PINF:
-        r->special = SPECIAL_PINF;
-        return READ_OK;
     case WEIR_WORD_NINF:
-        r->special = SPECIAL_NINF;
-        return READ_OK;
+        *ret_parts = PART_SPECIAL;
+        r->special = kind == WEIR_WORD_EPOCH  ? SPECIAL_EPOCH
+                     : kind == WEIR_WORD_PINF ? SPECIAL_PINF
+                                              : SPECIAL_NINF;
+        return r->time_only ? READ_BAD_FORMAT : READ_OK;
     case WEIR_WORD_CLOCK:
         r->culprit = text;
-        return READ_NEEDS_CLOCK;
+        return r->time_only && strcmp(text, "now") != 0 ? READ_BAD_FORMAT : READ_NEEDS_CLOCK;
     case WEIR_WORD_UNIT:
         return READ_UNSUPPORTED;
     case WEIR_WORD_NONE:
@@ -623,20 +627,25 @@ static enum outcome read_all(struct weir_str text, bool time_only,
         return READ_BAD_FORMAT;
     }
     for (uint32_t i = 0; i < fields->count && outcome == READ_OK; i++) {
+        ret->date_allowed = i == 0 && fields->count >= 2 &&
+                            (fields->items[fields->count - 1].kind == WEIR_FIELD_DATE ||
+                             fields->items[1].kind == WEIR_FIELD_TIME);
         outcome = read_field(ret, &fields->items[i], i + 1 == fields->count);
     }
-    if (outcome != READ_OK || (ret->special != SPECIAL_NONE && ret->parts == 0)) {
+    if (outcome != READ_OK) {
         return outcome;
     }
     outcome = settle_date(ret);
     if (outcome == READ_OK) {
         outcome = settle_time(ret);
     }
-    uint32_t needed = time_only ? PART_TIME : PART_DATE;
+    uint32_t needed = ret->special != SPECIAL_NONE ? PART_SPECIAL
+                      : time_only                  ? PART_TIME
+                                                   : PART_DATE;
     if (outcome == READ_OK && (ret->parts & needed) != needed) {
         return READ_BAD_FORMAT;
     }
-    return ret->special == SPECIAL_NONE ? outcome : READ_BAD_FORMAT;
+    return outcome;
 }
 
 static int read_error(enum outcome outcome, const struct reading *r, const char *type_name,
@@ -718,9 +727,6 @@ int weir_time_parse(struct weir_str text, int32_t typmod, int64_t *ret,
     struct reading r;
     enum outcome outcome = read_all(text, true, &fields, &r);
 
-    if (outcome == READ_OK && r.special != SPECIAL_NONE) {
-        outcome = READ_BAD_FORMAT;
-    }
     if (outcome != READ_OK) {
         return read_error(outcome, &r, "time", text, verr);
     }

@@ -30,7 +30,7 @@ static bool fast_parse(struct weir_str text, struct weir_numeric *ret)
     }
     for (; p < end; p++) {
         unsigned digit = (unsigned)(*p - '0');
-        if (digit <= 9) {
+        if (digit <= 9 && digits < FAST_DIGITS_MAX) {
             value = value * 10 + (int64_t)digit;
             digits++;
         } else if (*p == '.' && point == NULL) {
@@ -39,7 +39,7 @@ static bool fast_parse(struct weir_str text, struct weir_numeric *ret)
             return false;
         }
     }
-    if (digits == 0 || digits > FAST_DIGITS_MAX) {
+    if (digits == 0) {
         return false;
     }
     *ret = weir_numeric_small(negative ? -value : value,
@@ -152,21 +152,6 @@ static bool number_pack(const struct number_text *number, struct weir_numeric_va
     return true;
 }
 
-/* A number with typmod's scale. Rounded before it is made, because what is beyond the limits of
- * numeric may not be so any more. */
-static int number_finish(struct weir_numeric_var *var, int32_t typmod, struct weir_arena *arena,
-                         struct weir_numeric *ret, struct weir_value_error *verr)
-{
-    struct weir_numeric value;
-    int rc;
-
-    if (typmod >= 4 && var->scale > WEIR_NUMERIC_SCALE_MAX) {
-        weir_numeric_var_round(var, WEIR_NUMERIC_SCALE_MAX, true);
-    }
-    rc = weir_numeric_var_finish(var, arena, &value, verr);
-    return rc != WEIR_OK ? rc : weir_numeric_fit(value, typmod, arena, ret, verr);
-}
-
 int weir_numeric_parse(struct weir_str text, int32_t typmod, struct weir_arena *arena,
                        struct weir_numeric *ret, struct weir_value_error *verr)
 {
@@ -174,6 +159,7 @@ int weir_numeric_parse(struct weir_str text, int32_t typmod, struct weir_arena *
     struct number_text number;
     struct weir_numeric_var var;
     struct weir_numeric value;
+    int rc;
 
     if (fast_parse(text, &value)) {
         if (typmod < 0) {
@@ -195,7 +181,8 @@ int weir_numeric_parse(struct weir_str text, int32_t typmod, struct weir_arena *
     if (!number_pack(&number, &var, arena)) {
         return weir_value_error_memory(verr);
     }
-    return number_finish(&var, typmod, arena, ret, verr);
+    rc = weir_numeric_var_finish(&var, arena, &value, verr);
+    return rc != WEIR_OK ? rc : weir_numeric_fit(value, typmod, arena, ret, verr);
 }
 
 size_t weir_numeric_print_small(struct weir_numeric value, char *ret)

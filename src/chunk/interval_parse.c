@@ -279,6 +279,9 @@ static enum outcome read_number(struct reading *r, const char *text)
     if (r->unit == UNIT_NONE) {
         r->unit = UNIT_SECOND;
     }
+    if (r->unit == UNIT_AGO) {
+        return READ_BAD_FORMAT; /* "1 ago day": a unit has to come between */
+    }
     if (!read_int64(text, &p, &value)) {
         return READ_OUT_OF_RANGE;
     }
@@ -341,9 +344,8 @@ static enum outcome read_word(struct reading *r, const char *text)
         if (strncmp(text, unit_words[i].text, WORD_BYTES_COMPARED) == 0) {
             if (unit_words[i].unit == UNIT_AGO) {
                 r->is_ago = true;
-            } else {
-                r->unit = unit_words[i].unit;
             }
+            r->unit = unit_words[i].unit;
             return READ_OK;
         }
     }
@@ -490,9 +492,11 @@ static enum outcome iso_alternative(const char **p, const struct iso_number *n, 
     bool ok;
 
     if (at_end && n->width == (is_time ? 6 : 8)) {
+        /* In this form PostgreSQL takes a fraction of a second for one of a microsecond. */
         ok = add_unit(sum, is_time ? UNIT_HOUR : UNIT_YEAR, n->whole / 10000, 0.0) &&
              add_unit(sum, is_time ? UNIT_MINUTE : UNIT_MONTH, n->whole / 100 % 100, 0.0) &&
-             add_unit(sum, is_time ? UNIT_SECOND : UNIT_DAY, n->whole % 100, n->fraction);
+             add_unit(sum, is_time ? UNIT_SECOND : UNIT_DAY, n->whole % 100, 0.0) &&
+             add_unit(sum, is_time ? UNIT_MICROSECOND : UNIT_DAY, 0, n->fraction);
         return ok ? READ_OK : READ_OUT_OF_RANGE;
     }
     if (!at_end && **p != (is_time ? ':' : '-')) {

@@ -10,15 +10,16 @@
 #include "base/str.h"
 #include "chunk/value_error.h"
 
-enum { WEIR_JSONB_DEPTH_MAX = 1000 };
+/* PostgreSQL takes a few thousand levels, by the size of its stack. */
+enum { WEIR_JSONB_DEPTH_MAX = 4096 };
 
-/* Any JSON text to jsonb's text, in arena. 22P02 for bad JSON and too deep nesting, 22P05 for
- * \u0000, 22003 for numbers beyond numeric. */
+/* Any JSON text to jsonb's text, in arena. 22P02 for bad JSON, 22P05 for \u0000, 22003 for numbers
+ * beyond numeric, 54001 for nesting that is too deep. */
 int weir_jsonb_parse(struct weir_str text, struct weir_arena *arena, struct weir_str *ret,
                      struct weir_value_error *verr);
 
-/* json -> key and json -> index (negative ones count from the end). A view; false when there is no
- * such member: SQL's NULL. */
+/* json -> key and json -> index (from 0; negative ones count from the end; a scalar is its own
+ * element 0, as in PostgreSQL). A view; false when there is no such member: SQL's NULL. */
 bool weir_jsonb_get_key(struct weir_str json, struct weir_str key, struct weir_str *ret);
 bool weir_jsonb_get_index(struct weir_str json, int32_t index, struct weir_str *ret);
 

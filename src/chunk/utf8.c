@@ -182,7 +182,7 @@ uint32_t weir_utf8_next(struct weir_str text, size_t *at)
     }
 }
 
-static size_t char_put(uint32_t code, char *ret)
+size_t weir_utf8_put(uint32_t code, char *ret)
 {
     if (code < 0x80) {
         ret[0] = (char)code;
@@ -238,7 +238,7 @@ static int map_chars(struct weir_str text, uint32_t (*map)(uint32_t), struct wei
         return WEIR_ENOMEM;
     }
     while (at < text.len) {
-        len += char_put(map(weir_utf8_next(text, &at)), data + len);
+        len += weir_utf8_put(map(weir_utf8_next(text, &at)), data + len);
     }
     *ret = (struct weir_str){ data, len };
     return WEIR_OK;

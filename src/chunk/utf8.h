@@ -36,6 +36,8 @@ struct weir_str weir_utf8_substring_from(struct weir_str text, int32_t start);
 /* lower(text), upper(text): one character to one, in arena (a view when nothing changes). */
 int weir_utf8_lower(struct weir_str text, struct weir_arena *arena, struct weir_str *ret);
 int weir_utf8_upper(struct weir_str text, struct weir_arena *arena, struct weir_str *ret);
+/* Writes one character, at most 4 bytes, and returns how many. */
+size_t weir_utf8_put(uint32_t code, char *ret);
 /* The code point that starts at text[*at], and *at moved behind it; lower case of one. */
 uint32_t weir_utf8_next(struct weir_str text, size_t *at);
 uint32_t weir_utf8_char_lower(uint32_t code);
