@@ -271,6 +271,7 @@ static const struct weir_option_def memory_options[] = {
     { .name = "topic",
       .kind = WEIR_OPTION_TEXT,
       .required = true,
+      .defining = true,
       .help = "name of a topic that the embedding program has made" },
     { .name = "start",
       .kind = WEIR_OPTION_CHOICE,
