@@ -73,7 +73,8 @@ static int store_moment(struct weir_str text, const struct json_value_options *o
         return weir_value_error_set(verr, "22008", "timestamp out of range: \"%.*s\"",
                                     WEIR_STR_ARG(text));
     }
-    return weir_timestamp_fit(us, vec->type.typmod, &vec->i8[row], verr);
+    vec->i8[row] = weir_timestamp_fit(us, vec->type.typmod);
+    return WEIR_OK;
 }
 
 /* The short ways; false when there is none for this value. */

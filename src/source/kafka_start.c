@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "chunk/datetime.h"
+
 static int bad_start(struct weir_str text, struct weir_error *err)
 {
     return weir_error_set(err, WEIR_ECONFIG,
@@ -29,6 +31,19 @@ static bool read_number(struct weir_str text, int64_t *ret)
     }
     *ret = value;
     return text.len > 0;
+}
+
+static bool looks_like_date(struct weir_str text)
+{
+    static const char shape[] = "dddd-dd-dd";
+
+    for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+        if (i >= text.len || (shape[i] == 'd' ? text.data[i] < '0' || text.data[i] > '9'
+                                              : text.data[i] != shape[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct weir_str part(struct weir_str text, size_t begin, size_t end)
@@ -137,6 +152,18 @@ int kafka_start_parse(struct weir_str text, struct kafka_config *config, struct 
     }
     if (read_number(text, &config->start_ms)) {
         config->start = KAFKA_START_TIME;
+        return WEIR_OK;
+    }
+    if (looks_like_date(text)) {
+        int64_t us;
+        if (weir_timestamptz_parse(text, -1, &us, NULL) != WEIR_OK ||
+            !weir_timestamp_is_finite(us)) {
+            return bad_start(text, err);
+        }
+        /* Rounded up to Kafka's milliseconds: no record before the moment is read. */
+        us += WEIR_UNIX_TO_PG_EPOCH_US;
+        config->start = KAFKA_START_TIME;
+        config->start_ms = us / 1000 + (us % 1000 > 0);
         return WEIR_OK;
     }
     if (last_colon(text, text.len) == SIZE_MAX) {

@@ -105,7 +105,7 @@ static void a_text_takes_what_is_written(void **state)
     assert_text(decode_good(*state, "{\"name\":1.50}")[NAME].str[0], "1.50", 4);
     assert_text(decode_good(*state, "{\"name\":true }")[NAME].str[0], "true", 4);
     assert_text(decode_good(*state, "{\"name\": {\"a\": [1, 2 ]} }")[NAME].str[0],
-                "{\"a\": [1, 2 ]}", 13);
+                "{\"a\": [1, 2 ]}", 14);
 }
 
 static void numbers_keep_all_their_digits(void **state)
