@@ -55,7 +55,7 @@ verb_test() {
     mkdir -p "$REPORTS"
     try verb_setup
     if ((TRY_STATUS == 0)); then
-        start_test_postgres
+        trap stop_test_postgres EXIT
         for suite in "${suites[@]}"; do
             run_suite "$suite"
         done
@@ -69,13 +69,20 @@ verb_test() {
     ((FAILED == 0))
 }
 
-# The server of the test programs that want one: the shared one, where each program makes a database
-# of its own. Without it they fail, each by name.
+# The server of those unit tests that want one: the shared one, where each program makes a database
+# of its own. It starts with the first suite that needs it, and stops at the end unless it was up.
 start_test_postgres() {
-    try servers pg up >&2
-    if ((TRY_STATUS == 0)); then
-        load_env pg
-        export WEIR_TEST_PG_DSN=$PG_DSN
+    if ! servers pg status >/dev/null; then
+        servers pg up >/dev/null
+        touch "$REPORTS/stop-postgres"
+    fi
+    load_env pg
+    export WEIR_TEST_PG_DSN=$PG_DSN
+}
+
+stop_test_postgres() {
+    if [[ -e $REPORTS/stop-postgres ]]; then
+        servers pg down >/dev/null
     fi
 }
 
@@ -134,6 +141,7 @@ meson_tests() {
     local dir=$BUILD/$2 rc=0
     local -a names=()
     build_flavour "$2"
+    start_test_postgres
     if [[ -n $TEST_FILTER ]]; then
         mapfile -t names < <(meson test -C "$dir" --list 2>/dev/null | sed 's|.* / ||' |
             grep -F -- "$TEST_FILTER")
