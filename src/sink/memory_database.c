@@ -585,8 +585,11 @@ int weir_memory_dead_letters(const struct weir_memory_database *database,
     count = 0;
     for (size_t i = 0; i < database->committed.count; i++) {
         const struct transaction *transaction = database->committed.items[i];
-        memcpy(letters + count, transaction->letters, transaction->letter_count * sizeof(*letters));
-        count += transaction->letter_count;
+        if (transaction->letter_count > 0) { /* without any, letters may be NULL */
+            memcpy(letters + count, transaction->letters,
+                   transaction->letter_count * sizeof(*letters));
+            count += transaction->letter_count;
+        }
     }
     *ret_letters = letters;
     *ret_count = count;
