@@ -43,6 +43,7 @@ const struct weir_option_def weir_postgres_sink_options[] = {
 const struct weir_option_def weir_postgres_table_options[] = {
     { .name = "mode",
       .kind = WEIR_OPTION_CHOICE,
+      .defining = true,
       .choices = "auto|append|update",
       .default_text = "auto",
       .help = "append inserts rows; update inserts or replaces them by PRIMARY KEY; auto: update "

@@ -60,6 +60,7 @@ const struct weir_option_def weir_kafka_source_options[] = {
           "planned, and a deleted topic, stop the pipeline in any case" },
     { .name = "isolation",
       .kind = WEIR_OPTION_CHOICE,
+      .defining = true,
       .default_text = "read_committed",
       .choices = "read_committed|read_uncommitted",
       .defining = true,

@@ -56,6 +56,20 @@ static int check_source(const struct compile *compile, const struct weir_plan_so
     return WEIR_OK;
 }
 
+/* mode = 'update' says that rows replace others, and nothing says which. */
+static int check_mode(const struct compile *compile, const struct weir_plan_table *table)
+{
+    for (uint32_t i = 0; i < table->target.options.count; i++) {
+        const struct weir_option *option = &table->target.options.items[i];
+        if (table->target.key_count == 0 && weir_str_equal(option->name, WEIR_STR("mode")) &&
+            weir_str_equal(option->text, WEIR_STR("update"))) {
+            return weir_sql_fail(&compile->sql, option->at, "declare PRIMARY KEY (...)",
+                                 "mode 'update' of table \"%s\" needs a PRIMARY KEY", table->name);
+        }
+    }
+    return WEIR_OK;
+}
+
 static int check_target(const struct compile *compile, const struct weir_plan_table *table)
 {
     const struct weir_settings *settings = &compile->plan->settings;
@@ -75,7 +89,7 @@ static int check_target(const struct compile *compile, const struct weir_plan_ta
                              "connections in any order",
                              table->name);
     }
-    return WEIR_OK;
+    return check_mode(compile, table);
 }
 
 int promise_check(const struct compile *compile)

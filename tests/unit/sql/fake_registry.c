@@ -39,6 +39,11 @@ static const struct weir_option_def store_options[] = {
 
 static const struct weir_option_def store_table_options[] = {
     { .name = "create_table", .kind = WEIR_OPTION_BOOL, .default_text = "false" },
+    { .name = "mode",
+      .kind = WEIR_OPTION_CHOICE,
+      .default_text = "auto",
+      .choices = "auto|append|update",
+      .defining = true },
     { .name = NULL },
 };
 

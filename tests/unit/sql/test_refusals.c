@@ -486,6 +486,10 @@ static const struct refusal {
     { EXPRESSION, "grouping(a)", 1, 8, "GROUPING is not supported yet" },
     { EXPRESSION, "1 WHERE a", 1, 16, "argument of WHERE must be type boolean, not type integer" },
     { EXPRESSION, "DEFAULT", 1, 8, "DEFAULT is not supported yet" },
+    { AFTER_PIPELINE,
+      "CREATE TABLE z (x integer) WITH (connector = 'store', dsn = 'db', mode = 'update');\nINSERT "
+      "INTO z SELECT a FROM s;",
+      5, 67, "mode 'update' of table \"z\" needs a PRIMARY KEY" },
 };
 
 enum { REFUSALS = sizeof(refusals) / sizeof(refusals[0]) };
