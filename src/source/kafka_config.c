@@ -63,7 +63,6 @@ const struct weir_option_def weir_kafka_source_options[] = {
       .defining = true,
       .default_text = "read_committed",
       .choices = "read_committed|read_uncommitted",
-      .defining = true,
       .help = "whether records of transactions that are open or aborted are read" },
     { .name = "group",
       .kind = WEIR_OPTION_TEXT,
