@@ -1,6 +1,8 @@
 /* plan_verbs.c: the verbs that read a pipeline file without running it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -46,7 +48,7 @@ int cli_read_file(const struct cli_args *args, struct weir_pipeline_file *ret, c
     FILE *stream = is_stdin ? stdin : fopen(path, "re");
     char *text = stream == NULL ? NULL : read_stream(stream, &bytes);
     if (text == NULL) {
-        (void)fprintf(stderr, "weir: cannot read %s: %m\n", path);
+        (void)fprintf(stderr, "weir: cannot read %s: %s\n", path, strerror(errno));
         if (stream != NULL && !is_stdin) {
             (void)fclose(stream); /* read only: nothing can be lost */
         }
