@@ -314,6 +314,92 @@ enum weir_datetime_word_kind weir_datetime_word(const char *text, int32_t *ret_v
     return kind != WEIR_WORD_NONE ? kind : weir_datetime_core_word(text, ret_value);
 }
 
+/* Ten bytes are compared, so long words stand here cut: "microseconds", "timezone_hour". */
+enum { UNIT_BYTES_COMPARED = 10 };
+
+static const struct {
+    const char *text;
+    enum weir_datetime_unit unit;
+} unit_words[] = {
+    { "ago", WEIR_UNIT_AGO },
+    { "c", WEIR_UNIT_CENTURY },
+    { "cent", WEIR_UNIT_CENTURY },
+    { "centuries", WEIR_UNIT_CENTURY },
+    { "century", WEIR_UNIT_CENTURY },
+    { "d", WEIR_UNIT_DAY },
+    { "day", WEIR_UNIT_DAY },
+    { "days", WEIR_UNIT_DAY },
+    { "dec", WEIR_UNIT_DECADE },
+    { "decade", WEIR_UNIT_DECADE },
+    { "decades", WEIR_UNIT_DECADE },
+    { "decs", WEIR_UNIT_DECADE },
+    { "h", WEIR_UNIT_HOUR },
+    { "hour", WEIR_UNIT_HOUR },
+    { "hours", WEIR_UNIT_HOUR },
+    { "hr", WEIR_UNIT_HOUR },
+    { "hrs", WEIR_UNIT_HOUR },
+    { "m", WEIR_UNIT_MINUTE },
+    { "microsecon", WEIR_UNIT_MICROSECOND },
+    { "mil", WEIR_UNIT_MILLENNIUM },
+    { "millennia", WEIR_UNIT_MILLENNIUM },
+    { "millennium", WEIR_UNIT_MILLENNIUM },
+    { "millisecon", WEIR_UNIT_MILLISECOND },
+    { "mils", WEIR_UNIT_MILLENNIUM },
+    { "min", WEIR_UNIT_MINUTE },
+    { "mins", WEIR_UNIT_MINUTE },
+    { "minute", WEIR_UNIT_MINUTE },
+    { "minutes", WEIR_UNIT_MINUTE },
+    { "mon", WEIR_UNIT_MONTH },
+    { "mons", WEIR_UNIT_MONTH },
+    { "month", WEIR_UNIT_MONTH },
+    { "months", WEIR_UNIT_MONTH },
+    { "ms", WEIR_UNIT_MILLISECOND },
+    { "msec", WEIR_UNIT_MILLISECOND },
+    { "mseconds", WEIR_UNIT_MILLISECOND },
+    { "msecs", WEIR_UNIT_MILLISECOND },
+    { "qtr", WEIR_UNIT_QUARTER },
+    { "quarter", WEIR_UNIT_QUARTER },
+    { "s", WEIR_UNIT_SECOND },
+    { "sec", WEIR_UNIT_SECOND },
+    { "second", WEIR_UNIT_SECOND },
+    { "seconds", WEIR_UNIT_SECOND },
+    { "secs", WEIR_UNIT_SECOND },
+    { "timezone", WEIR_UNIT_ZONE },
+    { "timezone_h", WEIR_UNIT_ZONE_HOUR },
+    { "timezone_m", WEIR_UNIT_ZONE_MINUTE },
+    { "us", WEIR_UNIT_MICROSECOND },
+    { "usec", WEIR_UNIT_MICROSECOND },
+    { "usecond", WEIR_UNIT_MICROSECOND },
+    { "useconds", WEIR_UNIT_MICROSECOND },
+    { "usecs", WEIR_UNIT_MICROSECOND },
+    { "w", WEIR_UNIT_WEEK },
+    { "week", WEIR_UNIT_WEEK },
+    { "weeks", WEIR_UNIT_WEEK },
+    { "y", WEIR_UNIT_YEAR },
+    { "year", WEIR_UNIT_YEAR },
+    { "years", WEIR_UNIT_YEAR },
+    { "yr", WEIR_UNIT_YEAR },
+    { "yrs", WEIR_UNIT_YEAR },
+    { "dow", WEIR_UNIT_DAY_OF_WEEK },
+    { "doy", WEIR_UNIT_DAY_OF_YEAR },
+    { "epoch", WEIR_UNIT_EPOCH },
+    { "isodow", WEIR_UNIT_ISO_DAY_OF_WEEK },
+    { "isoyear", WEIR_UNIT_ISO_YEAR },
+    { "j", WEIR_UNIT_JULIAN },
+    { "jd", WEIR_UNIT_JULIAN },
+    { "julian", WEIR_UNIT_JULIAN },
+};
+
+enum weir_datetime_unit weir_datetime_unit(const char *text)
+{
+    for (size_t i = 0; i < sizeof(unit_words) / sizeof(unit_words[0]); i++) {
+        if (strncmp(text, unit_words[i].text, UNIT_BYTES_COMPARED) == 0) {
+            return unit_words[i].unit;
+        }
+    }
+    return WEIR_UNIT_NONE;
+}
+
 bool weir_datetime_int(const char *text, const char **ret_end, int32_t *ret)
 {
     char *end;

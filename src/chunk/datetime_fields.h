@@ -57,6 +57,39 @@ enum weir_datetime_word_kind weir_datetime_word(const char *text, int32_t *ret_v
 /* The same without zones. */
 enum weir_datetime_word_kind weir_datetime_core_word(const char *text, int32_t *ret_value);
 
+/* Units of intervals, extract() and date_trunc(). */
+enum weir_datetime_unit {
+    WEIR_UNIT_NONE, /* not a unit */
+    WEIR_UNIT_MICROSECOND,
+    WEIR_UNIT_MILLISECOND,
+    WEIR_UNIT_SECOND,
+    WEIR_UNIT_MINUTE,
+    WEIR_UNIT_HOUR,
+    WEIR_UNIT_DAY,
+    WEIR_UNIT_WEEK,
+    WEIR_UNIT_MONTH,
+    WEIR_UNIT_YEAR,
+    WEIR_UNIT_DECADE,
+    WEIR_UNIT_CENTURY,
+    WEIR_UNIT_MILLENNIUM,
+    WEIR_UNIT_INTERVAL_LAST = WEIR_UNIT_MILLENNIUM, /* those behind are not parts of intervals */
+    WEIR_UNIT_AGO,
+    WEIR_UNIT_QUARTER,
+    WEIR_UNIT_ZONE,
+    WEIR_UNIT_ZONE_HOUR,
+    WEIR_UNIT_ZONE_MINUTE,
+    WEIR_UNIT_TRUNC_LAST = WEIR_UNIT_ZONE_MINUTE, /* those behind are for extract() only */
+    WEIR_UNIT_DAY_OF_WEEK,
+    WEIR_UNIT_ISO_DAY_OF_WEEK,
+    WEIR_UNIT_DAY_OF_YEAR,
+    WEIR_UNIT_ISO_YEAR,
+    WEIR_UNIT_JULIAN,
+    WEIR_UNIT_EPOCH,
+};
+
+/* The unit of a word in lower case. */
+enum weir_datetime_unit weir_datetime_unit(const char *text);
+
 /* An integer as strtol() reads it; *ret_end is behind it. false when it is not within 32 bits. */
 bool weir_datetime_int(const char *text, const char **ret_end, int32_t *ret);
 /* ".25" to microseconds, to the nearest; false when it is anything else. */

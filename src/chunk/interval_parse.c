@@ -10,31 +10,14 @@
 #include "chunk/interval.h"
 #include "chunk/scalar_text.h"
 
-enum unit {
-    UNIT_NONE,
-    UNIT_MICROSECOND,
-    UNIT_MILLISECOND,
-    UNIT_SECOND,
-    UNIT_MINUTE,
-    UNIT_HOUR,
-    UNIT_DAY,
-    UNIT_WEEK,
-    UNIT_MONTH,
-    UNIT_YEAR,
-    UNIT_DECADE,
-    UNIT_CENTURY,
-    UNIT_MILLENNIUM,
-    UNIT_AGO, /* not a unit: turns the sign of all */
-};
-
 #define UNIT_BIT(unit) (UINT32_C(1) << (unit))
 #define UNITS_SECONDS \
-    (UNIT_BIT(UNIT_SECOND) | UNIT_BIT(UNIT_MILLISECOND) | UNIT_BIT(UNIT_MICROSECOND))
-#define UNITS_TIME (UNIT_BIT(UNIT_HOUR) | UNIT_BIT(UNIT_MINUTE) | UNITS_SECONDS)
+    (UNIT_BIT(WEIR_UNIT_SECOND) | UNIT_BIT(WEIR_UNIT_MILLISECOND) | UNIT_BIT(WEIR_UNIT_MICROSECOND))
+#define UNITS_TIME (UNIT_BIT(WEIR_UNIT_HOUR) | UNIT_BIT(WEIR_UNIT_MINUTE) | UNITS_SECONDS)
 
 enum outcome { READ_OK, READ_BAD_FORMAT, READ_OUT_OF_RANGE };
 
-enum { WORD_BYTES_COMPARED = 10, DAYS_PER_MONTH = 30, MONTHS_PER_YEAR = 12, DAYS_PER_WEEK = 7 };
+enum { DAYS_PER_MONTH = 30, MONTHS_PER_YEAR = 12, DAYS_PER_WEEK = 7 };
 
 #define ISO_NUMBER_MAX 1e15
 
@@ -42,66 +25,6 @@ enum { WORD_BYTES_COMPARED = 10, DAYS_PER_MONTH = 30, MONTHS_PER_YEAR = 12, DAYS
 struct sum {
     int64_t us;
     int32_t days, months, years;
-};
-
-static const struct {
-    const char *text;
-    enum unit unit;
-} unit_words[] = {
-    { "ago", UNIT_AGO },
-    { "c", UNIT_CENTURY },
-    { "cent", UNIT_CENTURY },
-    { "centuries", UNIT_CENTURY },
-    { "century", UNIT_CENTURY },
-    { "d", UNIT_DAY },
-    { "day", UNIT_DAY },
-    { "days", UNIT_DAY },
-    { "dec", UNIT_DECADE },
-    { "decade", UNIT_DECADE },
-    { "decades", UNIT_DECADE },
-    { "decs", UNIT_DECADE },
-    { "h", UNIT_HOUR },
-    { "hour", UNIT_HOUR },
-    { "hours", UNIT_HOUR },
-    { "hr", UNIT_HOUR },
-    { "hrs", UNIT_HOUR },
-    { "m", UNIT_MINUTE },
-    { "microsecon", UNIT_MICROSECOND },
-    { "mil", UNIT_MILLENNIUM },
-    { "millennia", UNIT_MILLENNIUM },
-    { "millennium", UNIT_MILLENNIUM },
-    { "millisecon", UNIT_MILLISECOND },
-    { "mils", UNIT_MILLENNIUM },
-    { "min", UNIT_MINUTE },
-    { "mins", UNIT_MINUTE },
-    { "minute", UNIT_MINUTE },
-    { "minutes", UNIT_MINUTE },
-    { "mon", UNIT_MONTH },
-    { "mons", UNIT_MONTH },
-    { "month", UNIT_MONTH },
-    { "months", UNIT_MONTH },
-    { "ms", UNIT_MILLISECOND },
-    { "msec", UNIT_MILLISECOND },
-    { "mseconds", UNIT_MILLISECOND },
-    { "msecs", UNIT_MILLISECOND },
-    { "s", UNIT_SECOND },
-    { "sec", UNIT_SECOND },
-    { "second", UNIT_SECOND },
-    { "seconds", UNIT_SECOND },
-    { "secs", UNIT_SECOND },
-    { "us", UNIT_MICROSECOND },
-    { "usec", UNIT_MICROSECOND },
-    { "usecond", UNIT_MICROSECOND },
-    { "useconds", UNIT_MICROSECOND },
-    { "usecs", UNIT_MICROSECOND },
-    { "w", UNIT_WEEK },
-    { "week", UNIT_WEEK },
-    { "weeks", UNIT_WEEK },
-    { "y", UNIT_YEAR },
-    { "year", UNIT_YEAR },
-    { "years", UNIT_YEAR },
-    { "yr", UNIT_YEAR },
-    { "yrs", UNIT_YEAR },
 };
 
 /* Adding to the sum; each yields false when that overflows. */
@@ -148,40 +71,38 @@ static bool add_years(struct sum *sum, int64_t value, double fraction, int32_t u
            add_int32(&sum->months, (int64_t)rint(fraction * unit_years * MONTHS_PER_YEAR), 1);
 }
 
-static bool add_unit(struct sum *sum, enum unit unit, int64_t value, double fraction)
+static bool add_unit(struct sum *sum, enum weir_datetime_unit unit, int64_t value, double fraction)
 {
     switch (unit) {
-    case UNIT_MICROSECOND:
+    case WEIR_UNIT_MICROSECOND:
         return add_us(sum, value, fraction, 1);
-    case UNIT_MILLISECOND:
+    case WEIR_UNIT_MILLISECOND:
         return add_us(sum, value, fraction, 1000);
-    case UNIT_SECOND:
+    case WEIR_UNIT_SECOND:
         return add_us(sum, value, fraction, WEIR_SECOND_US);
-    case UNIT_MINUTE:
+    case WEIR_UNIT_MINUTE:
         return add_us(sum, value, fraction, WEIR_MINUTE_US);
-    case UNIT_HOUR:
+    case WEIR_UNIT_HOUR:
         return add_us(sum, value, fraction, WEIR_HOUR_US);
-    case UNIT_DAY:
+    case WEIR_UNIT_DAY:
         return add_int32(&sum->days, value, 1) && add_fraction_us(sum, fraction, WEIR_DAY_US);
-    case UNIT_WEEK:
+    case WEIR_UNIT_WEEK:
         return add_int32(&sum->days, value, DAYS_PER_WEEK) &&
                add_fraction_days(sum, fraction, DAYS_PER_WEEK);
-    case UNIT_MONTH:
+    case WEIR_UNIT_MONTH:
         return add_int32(&sum->months, value, 1) &&
                add_fraction_days(sum, fraction, DAYS_PER_MONTH);
-    case UNIT_YEAR:
+    case WEIR_UNIT_YEAR:
         return add_years(sum, value, fraction, 1);
-    case UNIT_DECADE:
+    case WEIR_UNIT_DECADE:
         return add_years(sum, value, fraction, 10);
-    case UNIT_CENTURY:
+    case WEIR_UNIT_CENTURY:
         return add_years(sum, value, fraction, 100);
-    case UNIT_MILLENNIUM:
+    case WEIR_UNIT_MILLENNIUM:
         return add_years(sum, value, fraction, 1000);
-    case UNIT_NONE:
-    case UNIT_AGO:
-        break;
+    default:
+        return false;
     }
-    return false;
 }
 
 /* Reading integers of 64 bits, as strtoll() does. false when they do not fit. */
@@ -261,8 +182,8 @@ static enum outcome read_time(const char *text, int64_t *ret_us)
 /* The state of reading from the last field to the first. */
 struct reading {
     struct sum sum;
-    uint32_t units; /* given so far */
-    enum unit unit; /* of the number that comes next */
+    uint32_t units;               /* given so far */
+    enum weir_datetime_unit unit; /* of the number that comes next */
     bool is_ago;
 };
 
@@ -276,17 +197,17 @@ static enum outcome read_number(struct reading *r, const char *text)
     const char *p;
     uint32_t bits;
 
-    if (r->unit == UNIT_NONE) {
-        r->unit = UNIT_SECOND;
+    if (r->unit == WEIR_UNIT_NONE) {
+        r->unit = WEIR_UNIT_SECOND;
     }
-    if (r->unit == UNIT_AGO) {
-        return READ_BAD_FORMAT; /* "1 ago day": a unit has to come between */
+    if (r->unit > WEIR_UNIT_INTERVAL_LAST) {
+        return READ_BAD_FORMAT; /* "1 ago day", "1 quarter" */
     }
     if (!read_int64(text, &p, &value)) {
         return READ_OUT_OF_RANGE;
     }
     if (*p == '-') {
-        r->unit = UNIT_MONTH;
+        r->unit = WEIR_UNIT_MONTH;
         if (!weir_datetime_int(p + 1, &p, &months) || months < 0 || months >= MONTHS_PER_YEAR) {
             return READ_OUT_OF_RANGE;
         }
@@ -305,12 +226,12 @@ static enum outcome read_number(struct reading *r, const char *text)
     } else if (*p != '\0') {
         return READ_BAD_FORMAT;
     }
-    bits = r->unit == UNIT_SECOND && fraction != 0.0 ? UNITS_SECONDS : UNIT_BIT(r->unit);
+    bits = r->unit == WEIR_UNIT_SECOND && fraction != 0.0 ? UNITS_SECONDS : UNIT_BIT(r->unit);
     if (!add_unit(&r->sum, r->unit, value, fraction)) {
         return READ_OUT_OF_RANGE;
     }
-    if (r->unit == UNIT_HOUR) {
-        r->unit = UNIT_DAY; /* "1 2 hours": the number before is days */
+    if (r->unit == WEIR_UNIT_HOUR) {
+        r->unit = WEIR_UNIT_DAY; /* "1 2 hours": the number before is days */
     }
     if ((r->units & bits) != 0) {
         return READ_BAD_FORMAT;
@@ -331,23 +252,20 @@ static enum outcome read_clock(struct reading *r, const char *text, bool negativ
         return READ_BAD_FORMAT;
     }
     r->units |= UNITS_TIME;
-    r->unit = UNIT_DAY; /* "1 02:03": the number before is days */
+    r->unit = WEIR_UNIT_DAY; /* "1 02:03": the number before is days */
     return __builtin_add_overflow(r->sum.us, negative ? -us : us, &r->sum.us) ? READ_OUT_OF_RANGE
                                                                               : READ_OK;
 }
 
 static enum outcome read_word(struct reading *r, const char *text)
 {
+    enum weir_datetime_unit unit = weir_datetime_unit(text);
     int32_t value;
 
-    for (size_t i = 0; i < sizeof(unit_words) / sizeof(unit_words[0]); i++) {
-        if (strncmp(text, unit_words[i].text, WORD_BYTES_COMPARED) == 0) {
-            if (unit_words[i].unit == UNIT_AGO) {
-                r->is_ago = true;
-            }
-            r->unit = unit_words[i].unit;
-            return READ_OK;
-        }
+    if (unit != WEIR_UNIT_NONE) {
+        r->is_ago |= unit == WEIR_UNIT_AGO;
+        r->unit = unit;
+        return READ_OK;
     }
     return weir_datetime_core_word(text, &value) == WEIR_WORD_IGNORED ? READ_OK : READ_BAD_FORMAT;
 }
@@ -355,7 +273,7 @@ static enum outcome read_word(struct reading *r, const char *text)
 static enum outcome read_fields(struct weir_str text, struct sum *ret)
 {
     struct weir_datetime_fields fields;
-    struct reading r = { .unit = UNIT_NONE };
+    struct reading r = { .unit = WEIR_UNIT_NONE };
 
     if (!weir_datetime_split(text, &fields)) {
         return READ_BAD_FORMAT;
@@ -441,13 +359,13 @@ static enum outcome iso_number(const char **p, struct iso_number *ret)
     return READ_OK;
 }
 
-/* "0001-02-03" or "04:05:06" from its second number on; units ends with UNIT_NONE. */
-static enum outcome iso_list(const char **p, char separator, const enum unit *units,
+/* "0001-02-03" or "04:05:06" from its second number on; units ends with WEIR_UNIT_NONE. */
+static enum outcome iso_list(const char **p, char separator, const enum weir_datetime_unit *units,
                              struct sum *sum)
 {
     struct iso_number n;
 
-    for (; *units != UNIT_NONE && **p == separator; units++) {
+    for (; *units != WEIR_UNIT_NONE && **p == separator; units++) {
         ++*p;
         enum outcome outcome = iso_number(p, &n);
         if (outcome != READ_OK) {
@@ -461,23 +379,23 @@ static enum outcome iso_list(const char **p, char separator, const enum unit *un
 }
 
 /* The unit that a designator means, before and behind the "T". */
-static enum unit iso_unit(char designator, bool is_time)
+static enum weir_datetime_unit iso_unit(char designator, bool is_time)
 {
     switch (designator) {
     case 'Y':
-        return is_time ? UNIT_NONE : UNIT_YEAR;
+        return is_time ? WEIR_UNIT_NONE : WEIR_UNIT_YEAR;
     case 'M':
-        return is_time ? UNIT_MINUTE : UNIT_MONTH;
+        return is_time ? WEIR_UNIT_MINUTE : WEIR_UNIT_MONTH;
     case 'W':
-        return is_time ? UNIT_NONE : UNIT_WEEK;
+        return is_time ? WEIR_UNIT_NONE : WEIR_UNIT_WEEK;
     case 'D':
-        return is_time ? UNIT_NONE : UNIT_DAY;
+        return is_time ? WEIR_UNIT_NONE : WEIR_UNIT_DAY;
     case 'H':
-        return is_time ? UNIT_HOUR : UNIT_NONE;
+        return is_time ? WEIR_UNIT_HOUR : WEIR_UNIT_NONE;
     case 'S':
-        return is_time ? UNIT_SECOND : UNIT_NONE;
+        return is_time ? WEIR_UNIT_SECOND : WEIR_UNIT_NONE;
     default:
-        return UNIT_NONE;
+        return WEIR_UNIT_NONE;
     }
 }
 
@@ -486,23 +404,26 @@ static enum unit iso_unit(char designator, bool is_time)
 static enum outcome iso_alternative(const char **p, const struct iso_number *n, bool is_time,
                                     struct sum *sum)
 {
-    static const enum unit date_units[] = { UNIT_MONTH, UNIT_DAY, UNIT_NONE };
-    static const enum unit time_units[] = { UNIT_MINUTE, UNIT_SECOND, UNIT_NONE };
+    static const enum weir_datetime_unit date_units[] = { WEIR_UNIT_MONTH, WEIR_UNIT_DAY,
+                                                          WEIR_UNIT_NONE };
+    static const enum weir_datetime_unit time_units[] = { WEIR_UNIT_MINUTE, WEIR_UNIT_SECOND,
+                                                          WEIR_UNIT_NONE };
     bool at_end = **p == '\0' || (!is_time && **p == 'T');
     bool ok;
 
     if (at_end && n->width == (is_time ? 6 : 8)) {
         /* In this form PostgreSQL takes a fraction of a second for one of a microsecond. */
-        ok = add_unit(sum, is_time ? UNIT_HOUR : UNIT_YEAR, n->whole / 10000, 0.0) &&
-             add_unit(sum, is_time ? UNIT_MINUTE : UNIT_MONTH, n->whole / 100 % 100, 0.0) &&
-             add_unit(sum, is_time ? UNIT_SECOND : UNIT_DAY, n->whole % 100, 0.0) &&
-             add_unit(sum, is_time ? UNIT_MICROSECOND : UNIT_DAY, 0, n->fraction);
+        ok = add_unit(sum, is_time ? WEIR_UNIT_HOUR : WEIR_UNIT_YEAR, n->whole / 10000, 0.0) &&
+             add_unit(sum, is_time ? WEIR_UNIT_MINUTE : WEIR_UNIT_MONTH, n->whole / 100 % 100,
+                      0.0) &&
+             add_unit(sum, is_time ? WEIR_UNIT_SECOND : WEIR_UNIT_DAY, n->whole % 100, 0.0) &&
+             add_unit(sum, is_time ? WEIR_UNIT_MICROSECOND : WEIR_UNIT_DAY, 0, n->fraction);
         return ok ? READ_OK : READ_OUT_OF_RANGE;
     }
     if (!at_end && **p != (is_time ? ':' : '-')) {
         return READ_BAD_FORMAT;
     }
-    if (!add_unit(sum, is_time ? UNIT_HOUR : UNIT_YEAR, n->whole, n->fraction)) {
+    if (!add_unit(sum, is_time ? WEIR_UNIT_HOUR : WEIR_UNIT_YEAR, n->whole, n->fraction)) {
         return READ_OUT_OF_RANGE;
     }
     return iso_list(p, is_time ? ':' : '-', is_time ? time_units : date_units, sum);
@@ -524,7 +445,7 @@ static enum outcome read_iso(struct weir_str text, struct sum *ret)
     while (*p != '\0') {
         struct iso_number n;
         enum outcome outcome;
-        enum unit unit;
+        enum weir_datetime_unit unit;
 
         if (*p == 'T') {
             is_time = true;
@@ -537,7 +458,7 @@ static enum outcome read_iso(struct weir_str text, struct sum *ret)
             return outcome;
         }
         unit = iso_unit(*p, is_time);
-        if (unit != UNIT_NONE) {
+        if (unit != WEIR_UNIT_NONE) {
             p++;
             outcome = add_unit(&sum, unit, n.whole, n.fraction) ? READ_OK : READ_OUT_OF_RANGE;
         } else {
