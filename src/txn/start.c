@@ -10,6 +10,8 @@
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
 
+enum { CLAIM_TRIES_MAX = 3 };
+
 /* The rows' count is the ledger's own P; all of them ours? */
 int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_went_back,
                          struct weir_error *err)
@@ -80,16 +82,24 @@ static int look_one(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
     return rc;
 }
 
-int weir_txn_claim(struct weir_txn *txn, struct weir_error *err)
+/* The largest generation that this instance holds; 0 before its first claim. */
+static uint64_t largest_generation(const struct weir_txn *txn)
 {
     uint64_t generation = 0;
-    int rc = WEIR_OK;
 
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         if (txn->sink_states[s].generation > generation) {
-            generation = txn->sink_states[s].generation; /* one that went back is overtaken */
+            generation = txn->sink_states[s].generation;
         }
     }
+    return generation;
+}
+
+static int claim_all(struct weir_txn *txn, struct weir_error *err)
+{
+    uint64_t generation = largest_generation(txn); /* a sink that went back is overtaken */
+    int rc = WEIR_OK;
+
     if (!txn->uuid_known) {
         rc = weir_io_random_bytes(txn->args.io, txn->uuid, sizeof(txn->uuid), err);
     }
@@ -107,6 +117,20 @@ int weir_txn_claim(struct weir_txn *txn, struct weir_error *err)
         txn->status.generation = generation;
         weir_log(WEIR_LOG_INFO, "generation_taken", "pipeline \"%s\": generation %llu is ours",
                  txn->args.pipeline, (unsigned long long)generation);
+    }
+    return rc;
+}
+
+int weir_txn_claim(struct weir_txn *txn, struct weir_error *err)
+{
+    bool is_starting = largest_generation(txn) == 0;
+    int rc = claim_all(txn, err);
+
+    /* A starter that was overtaken while it claimed has believed nothing yet: it may begin again, as
+     * if it had been started a moment later. The other one is often dead: its claim was still
+     * running in the server when it was killed. An instance that has run before gives way. */
+    for (int i = 1; rc == WEIR_EFENCED && is_starting && i < CLAIM_TRIES_MAX; i++) {
+        rc = claim_all(txn, err);
     }
     return rc;
 }
