@@ -14,6 +14,7 @@ Checked by tests/integration/test_support.py.
 from __future__ import annotations
 
 import enum
+import re
 import socket
 import struct
 import threading
@@ -37,7 +38,8 @@ class Strike(enum.Enum):
 
 
 def is_commit(text: str) -> bool:
-    return text.lstrip().upper().startswith(("COMMIT", "END")) or "; COMMIT" in text.upper()
+    """A COMMIT, alone or behind other statements of one message; not READ COMMITTED."""
+    return re.search(r"(^|;)\s*COMMIT\b", text, re.IGNORECASE) is not None
 
 
 def mentions(word: str) -> Callable[[str], bool]:

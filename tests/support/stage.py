@@ -42,6 +42,7 @@ class Stage:
         self.database, self.topic_name = f"stage{number}", f"topic{number}"
         self.orders = Orders(SEED + number)
         self.sent = range(0)  # numbers of the orders that were sent
+        self.has_topic = False
         self.weirs: list[Weir] = []
         self.proxies: list[PgProxy] = []
         self.connections: list[psycopg.Connection] = []
@@ -53,11 +54,12 @@ class Stage:
     def make_topic(self, name: str | None = None, partitions: int | None = None,
                    **config: object) -> Topic:
         topic = Topic(self.kafka.bootstrap, name or self.topic_name)
+        self.has_topic = self.has_topic or name is None
         return topic.create(partitions or self.orders.partitions, **config)
 
     def send(self, count: int) -> None:
-        """Sends the next orders; the first call makes the topic."""
-        if not self.sent:
+        """Sends the next orders; makes the topic if it is not there."""
+        if not self.has_topic:
             self.make_topic()
         following = range(self.sent.stop, self.sent.stop + count)
         send_orders(Topic(self.kafka.bootstrap, self.topic_name), self.orders, following)
