@@ -108,8 +108,7 @@ int weir_wal_cursor_open(weir_wal *wal, uint64_t from_lsn, weir_wal_cursor **ret
 
 /* Reads the record that comes next, which is durable, in this segment or at the start of the
  * following one. */
-static int step(struct weir_wal_cursor *cursor, struct weir_wal_record *ret,
-                struct weir_error *err)
+static int step(struct weir_wal_cursor *cursor, struct weir_wal_record *ret, struct weir_error *err)
 {
     bool skip_body = cursor->chain.lsn < cursor->from_lsn;
     struct wal_record_header header;

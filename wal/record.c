@@ -154,8 +154,7 @@ void wal_record_encode_header(const struct wal_place *place, struct wal_record_h
     at[RECORD_TYPE] = header->type;
     put_u64(at + RECORD_LSN, header->lsn);
     put_u64(at + RECORD_DURABLE_LSN, header->durable_lsn);
-    header->crc =
-        weir_crc32c(place_crc(place), at + RECORD_COVERED, RECORD_END - RECORD_COVERED);
+    header->crc = weir_crc32c(place_crc(place), at + RECORD_COVERED, RECORD_END - RECORD_COVERED);
     put_u32(at + RECORD_CRC, header->crc);
 }
 

@@ -47,8 +47,8 @@ struct wal_segment_header {
 
 /* The header of a record. */
 struct wal_record_header {
-    uint32_t crc;          /* of the fields below and the place */
-    uint32_t body_crc;     /* of the bytes behind the header up to the end of the block, and place */
+    uint32_t crc;      /* of the fields below and the place */
+    uint32_t body_crc; /* of the bytes behind the header up to the end of the block, and place */
     uint32_t previous_crc; /* crc of the record before: the chain */
     uint32_t body_bytes;
     uint8_t type;

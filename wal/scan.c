@@ -62,14 +62,14 @@ static int read_candidate(struct scan_run *run, uint64_t number, struct candidat
         return rc;
     }
     reader.ahead_bytes = 0; /* the header is all that is wanted */
-    *ret = (struct candidate){
-        .number = number, .bytes = reader.file_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES
-    };
+    *ret = (struct candidate){ .number = number,
+                               .bytes = reader.file_bytes / WAL_BLOCK_BYTES * WAL_BLOCK_BYTES };
     rc = wal_reader_segment_header(&reader, &ret->verdict, &ret->header, err);
     wal_reader_close(&reader);
     if (rc == WEIR_OK && ret->verdict == WAL_HEADER_VERSION) {
         return weir_error_set_reason(err, WEIR_ECONFLICT, "log_version",
-                                     "%s/%016" PRIu64 ".wal was written by another version of weir: "
+                                     "%s/%016" PRIu64
+                                     ".wal was written by another version of weir: "
                                      "open it with that one",
                                      run->dir, number);
     }
@@ -160,8 +160,8 @@ static int walk(struct scan_run *run, struct wal_reader *reader, struct weir_err
         struct weir_wal_record record;
         bool found;
 
-        int rc = wal_reader_record(reader, &scan->chain, scan->end, false, &found, &header,
-                                   &record, err);
+        int rc = wal_reader_record(reader, &scan->chain, scan->end, false, &found, &header, &record,
+                                   err);
         if (rc != WEIR_OK || !found) {
             return rc;
         }
@@ -230,9 +230,9 @@ static int add_segment(struct wal_scan *scan, const struct candidate *file, stru
         return weir_error_set(err, WEIR_ENOMEM, "read the log: out of memory");
     }
     scan->segments = segments;
-    segments[scan->segment_count++] = (struct wal_segment){
-        .number = file->number, .first_lsn = file->header.first_lsn, .bytes = file->bytes
-    };
+    segments[scan->segment_count++] = (struct wal_segment){ .number = file->number,
+                                                            .first_lsn = file->header.first_lsn,
+                                                            .bytes = file->bytes };
     return WEIR_OK;
 }
 
@@ -269,8 +269,8 @@ static int read_segment(struct scan_run *run, size_t index, struct wal_reader *r
     if (!is_started(file)) {
         return leave_unstarted(run, file, reader, err);
     }
-    if (index > 0 &&
-        (file->header.first_lsn != scan->chain.lsn || file->header.previous_crc != scan->chain.crc)) {
+    if (index > 0 && (file->header.first_lsn != scan->chain.lsn ||
+                      file->header.previous_crc != scan->chain.crc)) {
         return corrupt(run, file->number - 1, scan->end,
                        "a record is damaged here, although the next segment proves that it was "
                        "written",
@@ -321,9 +321,7 @@ static int read_all(struct scan_run *run, struct weir_error *err)
 int wal_scan_read(struct weir_io *io, const char *dir, weir_wal_visit_fn *visit, void *context,
                   struct wal_scan *ret, struct weir_error *err)
 {
-    struct scan_run run = {
-        .io = io, .dir = dir, .visit = visit, .context = context, .scan = ret
-    };
+    struct scan_run run = { .io = io, .dir = dir, .visit = visit, .context = context, .scan = ret };
 
     *ret = (struct wal_scan){ 0 };
     int rc = wal_listing_read(io, dir, &ret->listing, err);

@@ -17,15 +17,15 @@ struct wal_scan {
     struct wal_segment *segments; /* oldest first, without gaps; owned */
     size_t segment_count;         /* 0: there is no log */
     struct wal_listing listing;   /* everything that was there */
-    size_t leftover_count;        /* first ones of listing: trimmed before, but back after a crash */
-    bool has_unstarted;           /* the file behind the last segment, prepared and not used yet */
+    size_t leftover_count; /* first ones of listing: trimmed before, but back after a crash */
+    bool has_unstarted;    /* the file behind the last segment, prepared and not used yet */
     uint64_t unstarted_bytes;
-    uint64_t end;          /* offset in the last segment behind its last record */
-    uint64_t unproven;     /* offset there of the first record that no later one proves durable */
-    uint64_t torn_bytes;   /* remains behind end of a write that was cut off */
+    uint64_t end;        /* offset in the last segment behind its last record */
+    uint64_t unproven;   /* offset there of the first record that no later one proves durable */
+    uint64_t torn_bytes; /* remains behind end of a write that was cut off */
     uint64_t unstarted_torn_bytes; /* the same from the start of the unstarted file, its header
                                     * included; 0: there are none */
-    struct wal_chain chain; /* what comes next */
+    struct wal_chain chain;        /* what comes next */
     uint64_t record_count, record_bytes;
     uint64_t corrupt_number; /* on WEIR_ECORRUPT: the segment found damaged */
 };

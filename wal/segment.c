@@ -106,9 +106,7 @@ void wal_listing_fini(struct wal_listing *listing)
 int wal_reader_open(struct weir_io *io, const char *dir, uint64_t number, struct wal_reader *ret,
                     struct weir_error *err)
 {
-    struct wal_reader reader = { .io = io,
-                                 .number = number,
-                                 .ahead_bytes = WAL_READ_AHEAD_BYTES };
+    struct wal_reader reader = { .io = io, .number = number, .ahead_bytes = WAL_READ_AHEAD_BYTES };
     char path[WEIR_IO_PATH_BYTES_MAX];
 
     int rc = wal_segment_path(dir, number, path, err);
@@ -215,16 +213,16 @@ static int read_record(struct wal_reader *reader, const struct wal_chain *chain,
         header.previous_crc != chain->crc) {
         return rc;
     }
-    *ret = (struct weir_wal_record){
-        .lsn = header.lsn, .type = header.type, .len = header.body_bytes
-    };
+    *ret = (struct weir_wal_record){ .lsn = header.lsn,
+                                     .type = header.type,
+                                     .len = header.body_bytes };
     *ret_header = header;
     if (skip_body) {
         *ret_found = true;
         return WEIR_OK;
     }
-    rc = wal_reader_get(reader, at, (size_t)wal_record_space(header.body_bytes), &bytes,
-                        &available, err);
+    rc = wal_reader_get(reader, at, (size_t)wal_record_space(header.body_bytes), &bytes, &available,
+                        err);
     if (rc == WEIR_OK) {
         *ret_found = wal_record_inspect(&place, bytes, available, ret_header) == WAL_WHOLE;
         ret->bytes = bytes + WAL_RECORD_HEADER_BYTES;

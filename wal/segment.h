@@ -6,7 +6,7 @@
 #include "wal/record.h"
 
 enum {
-    WAL_NAME_BYTES = 32,                /* a file's name, with the NUL */
+    WAL_NAME_BYTES = 32,               /* a file's name, with the NUL */
     WAL_READ_AHEAD_BYTES = 256 * 1024, /* read at once, when reading on */
 };
 

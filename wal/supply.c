@@ -176,9 +176,9 @@ static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error 
     if (rc != WEIR_OK) {
         return rc;
     }
-    *supply = (struct wal_supply){
-        .file = file, .number = wal_active(wal)->number + 1, .target_bytes = target_bytes
-    };
+    *supply = (struct wal_supply){ .file = file,
+                                   .number = wal_active(wal)->number + 1,
+                                   .target_bytes = target_bytes };
     supply_move(supply, WAL_SUPPLY_FILLING);
     return WEIR_OK;
 }
@@ -292,7 +292,8 @@ int wal_supply_finish(struct weir_wal *wal, uint64_t bytes_min, struct weir_erro
     uint64_t target = bytes_min > wal->segment_bytes ? bytes_min : wal->segment_bytes;
     int rc = WEIR_OK;
 
-    while (rc == WEIR_OK && (supply->state != WAL_SUPPLY_READY || supply->filled_bytes < bytes_min)) {
+    while (rc == WEIR_OK &&
+           (supply->state != WAL_SUPPLY_READY || supply->filled_bytes < bytes_min)) {
         if (supply->state == WAL_SUPPLY_NONE) {
             if (!may_prepare(wal)) {
                 return weir_error_set(err, WEIR_EBUSY, "the log's last segment is being begun");
@@ -331,9 +332,9 @@ int wal_supply_take(struct weir_wal *wal, uint64_t first_lsn, struct weir_error 
         weir_io_file_close(wal->io, wal->file); /* else when that write is done */
     }
     wal->file = supply->file;
-    segments[wal->segment_count++] = (struct wal_segment){
-        .number = supply->number, .first_lsn = first_lsn, .bytes = supply->filled_bytes
-    };
+    segments[wal->segment_count++] = (struct wal_segment){ .number = supply->number,
+                                                           .first_lsn = first_lsn,
+                                                           .bytes = supply->filled_bytes };
     supply_move(supply, WAL_SUPPLY_NONE);
     *supply = (struct wal_supply){ .state = WAL_SUPPLY_NONE };
     return WEIR_OK;

@@ -47,8 +47,8 @@ int wal_failed_before(const struct weir_wal *wal, struct weir_error *err)
 static int group_reserve(struct wal_group *group, uint64_t bytes, struct weir_error *err)
 {
     size_t need = group->used_bytes + (size_t)bytes;
-    size_t capacity = group->capacity_bytes == 0 ? WEIR_WAL_SEGMENT_BYTES_MIN
-                                                 : group->capacity_bytes;
+    size_t capacity =
+        group->capacity_bytes == 0 ? WEIR_WAL_SEGMENT_BYTES_MIN : group->capacity_bytes;
 
     if (need <= group->capacity_bytes) {
         return WEIR_OK;
@@ -193,8 +193,8 @@ static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *er
     return rc;
 }
 
-int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len,
-               uint64_t *ret_lsn, struct weir_error *err)
+int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len, uint64_t *ret_lsn,
+               struct weir_error *err)
 {
     struct wal_group *group = &wal->waiting;
     struct wal_place place = { 0 };
@@ -227,8 +227,7 @@ int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len
     place.offset = wal->offset;
     header.lsn = wal->last_lsn + 1;
     header.body_bytes = (uint32_t)len;
-    header.body_crc =
-        wal_record_encode_body(&place, bytes, len, group->bytes + group->used_bytes);
+    header.body_crc = wal_record_encode_body(&place, bytes, len, group->bytes + group->used_bytes);
     wal_record_encode_header(&place, &header, group->bytes + group->used_bytes);
     group->used_bytes += (size_t)space;
     group->last_lsn = header.lsn;

@@ -21,8 +21,8 @@
 #include "weir/error.h"
 
 enum {
-    WEIR_WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024,  /* bytes of one record, without header */
-    WEIR_WAL_WAITING_BYTES_MAX = 8 * 1024 * 1024,  /* several records waiting for one write */
+    WEIR_WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024, /* bytes of one record, without header */
+    WEIR_WAL_WAITING_BYTES_MAX = 8 * 1024 * 1024, /* several records waiting for one write */
     WEIR_WAL_SEGMENT_BYTES_MIN = 64 * 1024,
     WEIR_WAL_SEGMENT_BYTES_MAX = 1024 * 1024 * 1024,
     WEIR_WAL_SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024,

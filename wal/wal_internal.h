@@ -15,7 +15,7 @@
 #include "wal/scan.h"
 
 enum {
-    WAL_ZERO_CHUNK_BYTES = 1024 * 1024, /* of one preparing write */
+    WAL_ZERO_CHUNK_BYTES = 1024 * 1024,                    /* of one preparing write */
     WAL_GROUP_KEEP_BYTES = 2 * WEIR_WAL_WAITING_BYTES_MAX, /* longer buffers are given back */
 };
 
@@ -86,8 +86,8 @@ int wal_fail(struct weir_wal *wal, const struct weir_error *cause, struct weir_e
 int wal_failed_before(const struct weir_wal *wal, struct weir_error *err);
 
 /* weir_wal_append() that also takes the log's own type. */
-int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len,
-               uint64_t *ret_lsn, struct weir_error *err);
+int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len, uint64_t *ret_lsn,
+               struct weir_error *err);
 
 /* Finds or makes the log in wal->dir, mends its end, and leaves wal ready to append. */
 int wal_repair(struct weir_wal *wal, struct weir_error *err);

@@ -71,8 +71,7 @@ struct weir_io_ops {
     int (*poll)(void *self, uint64_t wait_us, struct weir_error *err);
     int (*fd)(void *self);
     int (*sync)(void *self, struct weir_io_file *file, struct weir_error *err);
-    int (*size)(void *self, struct weir_io_file *file, uint64_t *ret_bytes,
-                struct weir_error *err);
+    int (*size)(void *self, struct weir_io_file *file, uint64_t *ret_bytes, struct weir_error *err);
     int (*rename)(void *self, const char *from, const char *to, struct weir_error *err);
     int (*unlink)(void *self, const char *path, struct weir_error *err);
     int (*make_dir)(void *self, const char *path, struct weir_error *err);
@@ -133,9 +132,8 @@ WEIR_MUST_CHECK static inline int weir_io_read_at(struct weir_io *io, struct wei
 
 /* Starts a write. A failure here means that nothing was started; a failure of the write itself is
  * in write->code when it is done. Writes that overlap each other are the caller's mistake. */
-WEIR_MUST_CHECK static inline int weir_io_write_start(struct weir_io *io,
-                                                      struct weir_io_write *write,
-                                                      struct weir_error *err)
+WEIR_MUST_CHECK static inline int
+weir_io_write_start(struct weir_io *io, struct weir_io_write *write, struct weir_error *err)
 {
     write->done = false;
     write->code = WEIR_OK;
@@ -250,8 +248,8 @@ static inline uint64_t weir_io_mono_us(struct weir_io *io)
     return io->ops->mono_us(io->self);
 }
 
-WEIR_MUST_CHECK static inline int weir_io_random_bytes(struct weir_io *io, void *data,
-                                                       size_t bytes, struct weir_error *err)
+WEIR_MUST_CHECK static inline int weir_io_random_bytes(struct weir_io *io, void *data, size_t bytes,
+                                                       struct weir_error *err)
 {
     return io->ops->random_bytes(io->self, data, bytes, err);
 }

@@ -111,8 +111,7 @@ int posix_read_at(void *self, struct weir_io_file *handle, uint64_t at, void *da
 
     (void)self;
     while (done < bytes) {
-        ssize_t got =
-            pread(file->fd, (uint8_t *)data + done, bytes - done, (off_t)(at + done));
+        ssize_t got = pread(file->fd, (uint8_t *)data + done, bytes - done, (off_t)(at + done));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -278,13 +277,13 @@ static int busy(int fd, const char *path, struct weir_error *err)
 
     if (got > 0 && strspn(pid, "0123456789") > 0) {
         pid[strspn(pid, "0123456789")] = '\0';
-        return weir_error_set_reason(err, WEIR_EBUSY, "locked",
-                                     "%s is in use by process %s: stop it, or use another directory",
-                                     path, pid);
+        return weir_error_set_reason(
+            err, WEIR_EBUSY, "locked",
+            "%s is in use by process %s: stop it, or use another directory", path, pid);
     }
-    return weir_error_set_reason(err, WEIR_EBUSY, "locked",
-                                 "%s is in use by another process: stop it, or use another directory",
-                                 path);
+    return weir_error_set_reason(
+        err, WEIR_EBUSY, "locked",
+        "%s is in use by another process: stop it, or use another directory", path);
 }
 
 int posix_lock_dir(void *self, const char *path, struct weir_io_lock **ret, struct weir_error *err)

@@ -36,8 +36,7 @@ int posix_make_dir(void *self, const char *path, struct weir_error *err);
 int posix_sync_dir(void *self, const char *path, struct weir_error *err);
 int posix_list(void *self, const char *path, weir_io_list_fn *fn, void *context,
                struct weir_error *err);
-int posix_lock_dir(void *self, const char *path, struct weir_io_lock **ret,
-                   struct weir_error *err);
+int posix_lock_dir(void *self, const char *path, struct weir_io_lock **ret, struct weir_error *err);
 void posix_unlock_dir(void *self, struct weir_io_lock *lock);
 int64_t posix_now_us(void *self);
 uint64_t posix_mono_us(void *self);

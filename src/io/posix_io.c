@@ -56,8 +56,8 @@ static int posix_write_start(void *self, struct weir_io_write *write, struct wei
     (void)err;
     write->sys_errno = put_all(io, write);
     if (write->sys_errno != 0) {
-        write->code = write->sys_errno == ENOSPC || write->sys_errno == EDQUOT ? WEIR_ENOSPC
-                                                                               : WEIR_EIO;
+        write->code =
+            write->sys_errno == ENOSPC || write->sys_errno == EDQUOT ? WEIR_ENOSPC : WEIR_EIO;
     }
     if (io->first == NULL) {
         (void)eventfd_write(io->ready_fd, 1); /* fails only at its counter's end, 2^64 */

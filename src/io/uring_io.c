@@ -88,8 +88,8 @@ static bool advance(struct uring_io *io, struct weir_io_write *write, int result
     }
     if (result < 0 || (result == 0 && write->stage == STAGE_WRITE)) {
         write->sys_errno = result < 0 ? -result : EIO;
-        write->code = write->sys_errno == ENOSPC || write->sys_errno == EDQUOT ? WEIR_ENOSPC
-                                                                               : WEIR_EIO;
+        write->code =
+            write->sys_errno == ENOSPC || write->sys_errno == EDQUOT ? WEIR_ENOSPC : WEIR_EIO;
         return false;
     }
     if (write->stage == STAGE_SYNC) {

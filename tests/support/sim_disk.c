@@ -111,13 +111,14 @@ static void apply(struct names *names, const struct change *change)
 }
 
 void sim_change(struct sim_disk *disk, enum change_kind kind, const char *path, const char *to,
-                   struct inode *inode)
+                struct inode *inode)
 {
     disk->journal = sim_grown(disk->journal, (disk->journal_count + 1) * sizeof(*disk->journal));
-    disk->journal[disk->journal_count] = (struct change){ .kind = kind,
-                                                          .path = sim_copy_text(path),
-                                                          .to = to == NULL ? NULL : sim_copy_text(to),
-                                                          .inode = inode };
+    disk->journal[disk->journal_count] =
+        (struct change){ .kind = kind,
+                         .path = sim_copy_text(path),
+                         .to = to == NULL ? NULL : sim_copy_text(to),
+                         .inode = inode };
     apply(&disk->seen, &disk->journal[disk->journal_count++]);
 }
 
@@ -246,7 +247,8 @@ bool sim_has_room(const struct sim_disk *disk, const struct inode *inode, uint64
 static void break_off(struct sim_disk *disk, struct weir_io_write *write)
 {
     struct inode *inode = ((struct sim_file *)write->file)->inode;
-    size_t part = sim_below(disk, 3) == 0 ? write->bytes : (size_t)sim_below(disk, write->bytes + 1);
+    size_t part =
+        sim_below(disk, 3) == 0 ? write->bytes : (size_t)sim_below(disk, write->bytes + 1);
 
     if (sim_has_room(disk, inode, write->at + part)) {
         sim_write_seen(inode, write->at, write->data, part);

@@ -81,7 +81,7 @@ struct sim_disk *sim_disk_clone(const struct sim_disk *disk, uint64_t seed);
 
 /* --- Clock and randomness ------------------------------------------------------------------- */
 
-void sim_disk_set_now(struct sim_disk *disk, int64_t now_us);  /* the wall clock only */
+void sim_disk_set_now(struct sim_disk *disk, int64_t now_us); /* the wall clock only */
 void sim_disk_advance(struct sim_disk *disk, uint64_t by_us); /* both clocks */
 uint64_t sim_disk_random(struct sim_disk *disk);
 

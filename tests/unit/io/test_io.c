@@ -124,9 +124,8 @@ static void names_change(void **state)
     assert_int_equal(weir_io_make_dir(backend.io, backend.dir, NULL), WEIR_OK);
     weir_io_file_close(backend.io, must_create(&backend, "a"));
     (void)snprintf(from, sizeof(from), "%s", in(&backend, "a"));
-    assert_int_equal(weir_io_file_open(backend.io, from, WEIR_IO_WRITE | WEIR_IO_CREATE, &file,
-                                       &err),
-                     WEIR_EIO);
+    assert_int_equal(
+        weir_io_file_open(backend.io, from, WEIR_IO_WRITE | WEIR_IO_CREATE, &file, &err), WEIR_EIO);
     assert_int_equal(err.sys_errno, EEXIST);
     assert_int_equal(weir_io_rename(backend.io, from, in(&backend, "b"), NULL), WEIR_OK);
     assert_int_equal(weir_io_file_open(backend.io, from, WEIR_IO_READ, &file, &err), WEIR_EIO);

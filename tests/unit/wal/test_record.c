@@ -104,8 +104,9 @@ static void header_fields_come_back(void **state)
 
 static void segment_headers_are_watched_too(void **state)
 {
-    struct wal_segment_header header = { .number = 5, .first_lsn = 70, .oldest_number = 2,
-                                         .previous_crc = 0xabcdef };
+    struct wal_segment_header header = {
+        .number = 5, .first_lsn = 70, .oldest_number = 2, .previous_crc = 0xabcdef
+    };
     struct wal_segment_header back = { 0 };
     uint8_t block[WAL_SEGMENT_HEADER_BYTES];
 
@@ -117,8 +118,7 @@ static void segment_headers_are_watched_too(void **state)
     assert_int_equal(wal_segment_header_inspect(block, sizeof(block) - 1, &back), WAL_HEADER_NONE);
     for (size_t bit = 0; bit < sizeof(block) * 8; bit++) {
         block[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-        assert_int_equal(wal_segment_header_inspect(block, sizeof(block), &back),
-                         WAL_HEADER_NONE);
+        assert_int_equal(wal_segment_header_inspect(block, sizeof(block), &back), WAL_HEADER_NONE);
         block[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
 }
@@ -126,7 +126,7 @@ static void segment_headers_are_watched_too(void **state)
 /* The first bytes of a record as docs/FORMAT.md shows them: a change here is a new version. */
 static void the_bytes_are_those_of_the_book(void **state)
 {
-    static const uint8_t fields[] = { 99, 0, 0, 0, 100, 0, 0, 0, 7, 0, 0, 0, 12, 0, 0,
+    static const uint8_t fields[] = { 99, 0, 0, 0, 100, 0,  0, 0, 7, 0, 0, 0, 12, 0,  0,
                                       0,  0, 0, 0, 0,   11, 0, 0, 0, 0, 0, 0, 0,  'x' };
     struct wal_record_header header;
     uint8_t block[WAL_BLOCK_BYTES];

@@ -221,8 +221,9 @@ static void wrong_calls_are_refused(void **state)
     assert_int_equal(weir_wal_open(backend.io, backend.dir, &odd, &wal, NULL), WEIR_ECONFIG);
     wal = must_open(backend.io, backend.dir, 0);
     assert_int_equal(weir_wal_append(wal, 0, "x", 1, &lsn, NULL), WEIR_EINVAL);
-    assert_int_equal(weir_wal_append(wal, 1, "x", (size_t)WEIR_WAL_RECORD_BYTES_MAX + 1, &lsn, NULL),
-                     WEIR_EINVAL);
+    assert_int_equal(
+        weir_wal_append(wal, 1, "x", (size_t)WEIR_WAL_RECORD_BYTES_MAX + 1, &lsn, NULL),
+        WEIR_EINVAL);
     assert_int_equal(weir_wal_wait(wal, 1000, NULL), WEIR_EINVAL);
     assert_int_equal(lsn, 0);
     weir_wal_close(wal);
