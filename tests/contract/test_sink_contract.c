@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "sink/memory_sink.h"
-#include "sink/postgres_sink.h"
-#include "tests/contract/sink_contract.h"
+#include "tests/contract/postgres_provider.h"
 #include "tests/support/pg.h"
 
 /* ---- memory ---- */
@@ -68,32 +67,6 @@ static uint64_t memory_letters(void)
     return count;
 }
 
-/* ---- PostgreSQL ---- */
-
-static void pg_reset(void)
-{
-    test_pg_run("DROP SCHEMA IF EXISTS weir CASCADE; DROP TABLE IF EXISTS plain, keyed;"
-                "CREATE TABLE plain (id bigint CHECK (id <> 13), note text);"
-                "CREATE TABLE keyed (id bigint PRIMARY KEY, note text)");
-}
-
-static uint64_t pg_count(int table)
-{
-    return (uint64_t)test_pg_number(table == TABLE_PLAIN ? "SELECT count(*) FROM plain"
-                                                         : "SELECT count(*) FROM keyed");
-}
-
-static int64_t pg_sum(int table)
-{
-    return test_pg_number(table == TABLE_PLAIN ? "SELECT sum(id) FROM plain"
-                                               : "SELECT sum(id) FROM keyed");
-}
-
-static uint64_t pg_letters(void)
-{
-    return (uint64_t)test_pg_number("SELECT count(*) FROM weir.dead_letter");
-}
-
 static int run_on_memory(void)
 {
     const struct sink_provider provider = {
@@ -114,15 +87,7 @@ static int run_on_postgres(void)
 {
     struct weir_option dsn = { .name = WEIR_STR("dsn"),
                                .text = weir_str_from(test_pg_open("sink_contract")) };
-    const struct sink_provider provider = {
-        .name = "postgres",
-        .ops = &weir_postgres_sink_ops,
-        .options = { &dsn, 1 },
-        .reset = pg_reset,
-        .count = pg_count,
-        .sum_of_ids = pg_sum,
-        .dead_letters = pg_letters,
-    };
+    const struct sink_provider provider = postgres_provider((struct weir_options){ &dsn, 1 });
     int failed = sink_contract_run(&provider);
 
     test_pg_close();
