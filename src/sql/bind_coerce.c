@@ -3,9 +3,8 @@
  * B1  A literal of unknown type is given to its type's input function while the file is compiled,
  *     so that a bad one is an error with line and column and not a bad row.
  * Checked by tests/unit/sql/test_expressions.c. */
+#include "chunk/scalar_text.h"
 #include "sql/bind_node.h"
-
-#include <stdio.h>
 
 struct weir_expr *bind_make(const struct weir_sql *sql, enum weir_expr_kind kind,
                             struct weir_type type, uint32_t at, uint32_t args)
@@ -59,26 +58,26 @@ struct weir_expr *bind_null(const struct weir_sql *sql, struct weir_type type, u
     return ret;
 }
 
-/* B1: computes a cast of a constant; its failure is the file's. */
-static int evaluate(struct bind *bind, struct weir_expr *cast, struct weir_expr **ret)
+/* B1: the value that a literal has as a type, before the type's length is applied. */
+static int parse_literal(struct bind *bind, const struct weir_expr *literal, enum weir_type_id id,
+                         struct weir_expr **ret)
 {
-    static const uint32_t first_row[1] = { 0 };
-    const struct weir_chunk chunk = { .rows = 1 };
-    struct weir_eval eval = { .arena = bind->sql->arena, .typmod = -1, .err = bind->sql->err };
-    struct weir_expr *value =
-        bind_make(bind->sql, WEIR_EXPR_CONST, cast->type, cast->args[0]->at, 0);
+    const struct weir_type type = { .id = id, .typmod = -1 };
+    struct weir_expr *value = bind_null(bind->sql, type, literal->at);
+    struct weir_value_error why;
     int rc;
 
     if (value == NULL) {
         return WEIR_ENOMEM;
     }
-    rc = weir_expr_eval(cast, &eval, &chunk, (struct weir_sel){ 1, first_row }, &value->value);
+    rc = weir_value_parse(type, literal->value.str[0], bind->sql->arena, value->value.data, &why);
+    if (rc == WEIR_ENOMEM) {
+        return weir_sql_no_memory(bind->sql);
+    }
     if (rc != WEIR_OK) {
-        return rc;
+        return weir_sql_fail(bind->sql, literal->at, NULL, "%s", why.text);
     }
-    if (eval.error_count > 0) {
-        return weir_sql_fail(bind->sql, cast->args[0]->at, NULL, "%s", eval.errors[0].text);
-    }
+    value->value.valid = NULL;
     *ret = value;
     return WEIR_OK;
 }
@@ -94,8 +93,12 @@ int bind_coerce(struct bind *bind, struct weir_expr *expr, struct weir_type to,
     enum weir_type_id from = expr->type.id;
     const struct weir_cast *cast;
     struct weir_expr *node;
+    int rc;
 
     if (from == to.id && (to.typmod < 0 || to.typmod == expr->type.typmod)) {
+        if (context == WEIR_CAST_EXPLICIT && expr->kind == WEIR_EXPR_COLUMN) {
+            expr->type.typmod = to.typmod; /* c::numeric forgets the length that c has */
+        }
         *ret = expr;
         return WEIR_OK;
     }
@@ -103,17 +106,12 @@ int bind_coerce(struct bind *bind, struct weir_expr *expr, struct weir_type to,
         *ret = bind_null(bind->sql, to, expr->at);
         return *ret == NULL ? WEIR_ENOMEM : WEIR_OK;
     }
-    if (from == WEIR_TYPE_UNKNOWN && to.id == WEIR_TYPE_TEXT) {
-        *ret = bind_literal(bind->sql, to, expr->at, expr->value.str[0]);
-        return *ret == NULL ? WEIR_ENOMEM : WEIR_OK;
+    if (from == WEIR_TYPE_UNKNOWN) {
+        rc = parse_literal(bind, expr, to.id, &node);
+        return rc == WEIR_OK ? bind_coerce(bind, node, to, context, ret) : rc;
     }
     /* Only a length changes when the types are the same, which no context forbids. */
-    cast = weir_cast_find(
-        from, to.id, from == WEIR_TYPE_UNKNOWN || from == to.id ? WEIR_CAST_EXPLICIT : context);
-    if (cast == NULL && from == WEIR_TYPE_UNKNOWN) {
-        return weir_sql_fail(bind->sql, expr->at, NULL, "literals of type %s are not supported yet",
-                             weir_type_sql_name(to.id));
-    }
+    cast = weir_cast_find(from, to.id, from == to.id ? WEIR_CAST_EXPLICIT : context);
     if (cast == NULL) {
         *ret = NULL;
         return WEIR_OK;
@@ -126,7 +124,7 @@ int bind_coerce(struct bind *bind, struct weir_expr *expr, struct weir_type to,
     node->cast_is_explicit = context == WEIR_CAST_EXPLICIT;
     node->args[0] = expr;
     *ret = node;
-    return from == WEIR_TYPE_UNKNOWN ? evaluate(bind, node, ret) : WEIR_OK;
+    return WEIR_OK;
 }
 
 int bind_coerce_args(struct bind *bind, struct weir_expr *call)

@@ -295,8 +295,8 @@ static int bind_test(struct bind *bind, const struct ast_expr *ast, struct weir_
     return ast->negated ? bind_not(bind, node, ret) : WEIR_OK;
 }
 
-static int bind_explicit(struct bind *bind, struct weir_expr *expr, struct weir_type to, uint32_t at,
-                         struct weir_expr **ret)
+static int bind_explicit(struct bind *bind, struct weir_expr *expr, struct weir_type to,
+                         uint32_t at, struct weir_expr **ret)
 {
     int rc = bind_coerce(bind, expr, to, WEIR_CAST_EXPLICIT, ret);
 

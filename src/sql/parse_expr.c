@@ -1,7 +1,7 @@
 /* parse_expr.c: expressions and types of libpg_query's tree as nodes of our own.
  *
- * P1  as in parse_node.h. Recursion is bounded by SQL_NESTING_MAX, which parse.c checks on the
- *     tokens before libpg_query sees them.
+ * P1  as in parse_node.h. Recursion is bounded by SQL_NESTING_MAX, which parse_text.c checks on
+ *     the tokens before libpg_query sees them.
  * Checked by tests/unit/sql/test_refusals.c and test_plan.c. */
 #include "sql/parse_node.h"
 

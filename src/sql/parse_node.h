@@ -25,6 +25,10 @@ struct parse {
     uint32_t statement_end;
 };
 
+/* The tree of a text, after the checks that keep the grammar's library safe; fills *p but for the
+ * statement. On success the caller frees *ret. */
+int parse_text(const struct weir_sql *sql, struct parse *p, PgQuery__ParseResult **ret);
+
 /* The message inside a Node, or NULL. */
 const ProtobufCMessage *parse_node_message(const PgQuery__Node *node);
 

@@ -24,8 +24,10 @@ struct weir_settings {
     uint32_t batch_rows_max;    /* and at the latest with this many rows */
     size_t batch_bytes_max;     /* and with this many bytes of input */
     uint32_t output_partitions; /* P */
-    bool partition_by_source;   /* rows go to p by source partition; else by primary key or record key */
-    int64_t retry_limit_us;     /* give up (exit 69) after this long without broker or database; 0: never */
+    bool
+        partition_by_source; /* rows go to p by source partition; else by primary key or record key */
+    int64_t
+        retry_limit_us; /* give up (exit 69) after this long without broker or database; 0: never */
     size_t log_segment_bytes;
     size_t log_retain_bytes; /* how far back a rewind can go */
 };

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 
-#include "base/assert.h"
+#include "chunk/scalar_text.h"
 #include "sql/compile.h"
 
 static void print_type(struct weir_type type, struct weir_buf *ret)
@@ -29,33 +29,19 @@ static void print_quoted(struct weir_str text, char quote, struct weir_buf *ret)
     weir_buf_append(ret, &quote, 1);
 }
 
-/* A value of a type that is not printed by hand: as its type's cast to text prints it. */
-static void print_by_cast(const struct weir_expr *expr, struct weir_buf *ret)
+/* A value of a type that has no literals of its own: 'text'::type, as PostgreSQL prints it. */
+static void print_typed(const struct weir_expr *expr, struct weir_buf *ret)
 {
-    static const uint32_t first_row[1] = { 0 };
-    const struct weir_cast *cast =
-        weir_cast_find(expr->type.id, WEIR_TYPE_TEXT, WEIR_CAST_EXPLICIT);
-    struct weir_expr *args[1] = { (struct weir_expr *)expr }; /* read only */
-    const struct weir_expr node = { .kind = WEIR_EXPR_CAST,
-                                    .type = { .id = WEIR_TYPE_TEXT, .typmod = -1 },
-                                    .cast = cast,
-                                    .cast_is_explicit = true,
-                                    .arg_count = 1,
-                                    .args = args };
-    const struct weir_chunk chunk = { .rows = 1 };
     struct weir_arena arena;
-    struct weir_vec text;
+    struct weir_str text;
 
-    weir_assert(cast != NULL); /* every type has one */
     weir_arena_init(&arena, 0);
-    struct weir_eval eval = { .arena = &arena, .typmod = -1 };
-    if (weir_expr_eval(&node, &eval, &chunk, (struct weir_sel){ 1, first_row }, &text) != WEIR_OK ||
-        eval.error_count > 0) {
-        ret->failed = true;
-    } else {
-        print_quoted(text.str[0], '\'', ret);
+    if (weir_value_print(&expr->value, 0, &arena, &text) == WEIR_OK) {
+        print_quoted(text, '\'', ret);
         weir_buf_append_text(ret, "::");
         print_type(expr->type, ret);
+    } else {
+        ret->failed = true;
     }
     weir_arena_fini(&arena);
 }
@@ -82,7 +68,7 @@ static void print_const(const struct weir_expr *expr, struct weir_buf *ret)
         print_quoted(expr->value.str[0], '\'', ret);
         break;
     default:
-        print_by_cast(expr, ret);
+        print_typed(expr, ret);
         break;
     }
 }

@@ -3,7 +3,7 @@
  *
  * Uses  the catalogue and the casts of expr/expr.h. Knows no syntax and reports no errors.
  * R1    The steps come in the manual's order, each only while more than one candidate is left.
- * Checked by tests/unit/sql/test_resolve.c and by the comparison with PostgreSQL itself. */
+ * Checked by tests/unit/sql/test_expressions.c and by the comparison with PostgreSQL itself. */
 #include "sql/resolve.h"
 
 #include "base/assert.h"
