@@ -7,10 +7,16 @@
 _weir() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local verb=${COMP_WORDS[1]:-}
+    local settings=
+    local name
+    for name in name delivery trigger batch_rows batch_bytes output_partitions partition_by \
+        retry_limit log.segment_bytes log.retain_bytes; do
+        settings+="pipeline.$name= "
+    done
     COMPREPLY=()
 
     if ((COMP_CWORD == 1)); then
-        _weir_words 'run validate check explain ddl wal version help --help --version' "$word"
+        _weir_words 'run validate check explain ddl wal reference version --help --version' "$word"
         return
     fi
     case $before in
@@ -20,7 +26,7 @@ _weir() {
             ;;
         --set)
             compopt -o nospace
-            _weir_words 'pipeline.name= pipeline.delivery= pipeline.trigger= pipeline.batch_rows=' "$word"
+            _weir_words "$settings" "$word"
             return
             ;;
     esac
@@ -29,10 +35,14 @@ _weir() {
         _weir_words 'exactly_once at_least_once at_most_once' "$word"
         return
     fi
+    if [[ $before == '=' && ${COMP_WORDS[COMP_CWORD - 2]} == pipeline.partition_by ]]; then
+        _weir_words 'key source_partition' "$word"
+        return
+    fi
     case $verb in
         run)
             case $word in
-                -*) _weir_words '--data --set --until-caught-up --help' "$word" ;;
+                -*) _weir_words '--data --set --until-caught-up --no-progress --help' "$word" ;;
                 *) _weir_pipelines "$word" ;;
             esac
             ;;
@@ -48,9 +58,6 @@ _weir() {
             else
                 _weir_paths -d "$word"
             fi
-            ;;
-        help)
-            _weir_words 'run validate check explain ddl wal version' "$word"
             ;;
     esac
 }

@@ -10,7 +10,8 @@ usage_build() {
 usage: ./dev build [gcc|clang|asan|tsan]...
 
 Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised; asan is
-built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer. The program is build/weir.
+built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer.
+The program is build/weir.
 TEXT
 }
 
@@ -19,7 +20,8 @@ usage_bench() {
     cat <<'TEXT'
 usage: ./dev bench NAME [ARGUMENTS]
 
-Builds weir and runs bench/NAME.py, which starts the servers that it needs. Without a name: lists them.
+Builds weir and runs bench/NAME.py, which starts the servers that it needs. Without a name: lists
+them.
 TEXT
 }
 
@@ -28,7 +30,7 @@ usage_docs() {
     cat <<'TEXT'
 usage: ./dev docs
 
-Runs docs/generate.py with the freshly built program.
+Writes docs/REFERENCE.md anew, by `weir reference`.
 TEXT
 }
 
@@ -88,7 +90,8 @@ verb_bench() {
 }
 
 verb_docs() {
-    verb_setup
+    verb_setup --build-only
     build_flavour gcc
-    "$VENV/bin/python" "$ROOT/docs/generate.py" "$@"
+    "$WEIR" reference >"$BUILD/REFERENCE.md"
+    mv "$BUILD/REFERENCE.md" "$ROOT/docs/REFERENCE.md"
 }

@@ -8,9 +8,9 @@ usage_demo() {
     cat <<'TEXT'
 usage: ./dev demo
 
-Loads the flights that left New York in 2013 into a Kafka topic, runs examples/flights.sql over them,
-kills weir with kill -9 several times on the way, and compares what is in PostgreSQL with the source
-file. The servers stay up afterwards, so that you can look around.
+Loads the flights that left New York in 2013 into a Kafka topic, runs examples/flights.sql over
+them, kills weir with kill -9 several times on the way, and compares what is in PostgreSQL with the
+source file. The servers stay up afterwards, so that you can look around.
 TEXT
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# lib.sh: what every verb uses: the table of verbs, words for the terminal, root rights, locks, files.
+# lib.sh: what every verb uses: the table of verbs, words for the terminal, root rights, locks.
 #
 # Uses     ROOT and BUILD, set by ../dev.
 # L1  Words go to stderr, results to stdout, so that a result can be piped.
@@ -119,7 +119,8 @@ with_lock() {
 # all that are there. safe.directory: as root, git refuses a clone that belongs to somebody else.
 tracked_files() {
     if [[ -e $ROOT/.git ]]; then
-        git -c safe.directory="$ROOT" -C "$ROOT" ls-files --cached --others --exclude-standard -- "$@" |
+        git -c safe.directory="$ROOT" -C "$ROOT" \
+            ls-files --cached --others --exclude-standard -- "$@" |
             while IFS= read -r file; do
                 [[ -e $ROOT/$file ]] && printf '%s\n' "$file"
             done

@@ -2,7 +2,7 @@
 # lint.sh: layout, static analysis and the rules of the tree.
 #
 # Uses     clang-format, clang-tidy, shellcheck, tests/lint/.
-# T1  Each check is a function lint_NAME: silent and 0 when all is well, so that it counts as one test.
+# T1  Each check is a function lint_NAME, silent and 0 when all is well; it counts as one test.
 
 verb fmt "lays out all C and C++ files with clang-format"
 usage_fmt() {
@@ -13,7 +13,7 @@ Rewrites every C and C++ file of the tree as .clang-format says.
 TEXT
 }
 
-verb lint "clang-format, clang-tidy, shellcheck and the layer test"
+verb lint "layers, headers, clang-format, shellcheck, clang-tidy, generated docs"
 usage_lint() {
     cat <<TEXT
 usage: ./dev lint [CHECK]...
@@ -22,7 +22,7 @@ Checks: ${LINT_CHECKS[*]} (default: all). Changes nothing.
 TEXT
 }
 
-readonly -a LINT_CHECKS=(layers format shell tidy)
+readonly -a LINT_CHECKS=(layers headers format shell tidy docs)
 
 verb_fmt() {
     verb_setup
@@ -42,10 +42,24 @@ verb_lint() {
     return $failed
 }
 
-lint_layers() { /usr/bin/python3 "$ROOT/tests/lint/layers.py"; }
+# Who includes whom; it speaks TAP, of which only the failures are of interest here.
+lint_layers() { /usr/bin/python3 "$ROOT/tests/lint/layers.py" | sed '/^ok /d; /^1\.\./d' >&2; }
+
+# Each header compiles by itself, so that the order of includes never matters.
+lint_headers() {
+    local header failed=0
+    local -a flags
+    read -ra flags < <(pkg-config --cflags libpq)
+    while IFS= read -r header; do
+        gcc -std=gnu11 -D_GNU_SOURCE -fsyntax-only -x c -I"$ROOT/include" -I"$ROOT/src" -I"$ROOT" \
+            "${flags[@]}" "$ROOT/$header" || failed=1
+    done < <(tracked_files 'include/*.h' 'src/*.h' 'wal/*.h')
+    return $failed
+}
 
 lint_format() {
-    tracked_files '*.c' '*.h' '*.cc' | xargs -r -d '\n' clang-format --dry-run -Werror --ferror-limit=3
+    tracked_files '*.c' '*.h' '*.cc' |
+        xargs -r -d '\n' clang-format --dry-run -Werror --ferror-limit=3
 }
 
 lint_shell() {
@@ -64,4 +78,11 @@ lint_tidy() {
         grep -E -A 3 'warning:|error:' "$log" >&2 || tail -n 20 "$log" >&2
         return 1
     fi
+}
+
+# docs/REFERENCE.md is what the program itself says of its options, types and functions.
+lint_docs() {
+    build_flavour gcc >/dev/null
+    "$WEIR" reference | diff -u "$ROOT/docs/REFERENCE.md" - >&2 ||
+        die "docs/REFERENCE.md is not what the program says: run ./dev docs"
 }

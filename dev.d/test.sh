@@ -16,7 +16,7 @@ Suites: ${TEST_SUITES[*]} (default: all).
   clang        the same, built by clang
   asan         the same under the address and undefined-behaviour sanitizers
   tsan         the same under the thread sanitizer
-  lint         layout, static analysis, layers, shell scripts
+  lint         layout, static analysis, layers, shell scripts, generated docs
   integration  the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
@@ -148,7 +148,8 @@ meson_tests() {
         ((${#names[@]} > 0)) || return 0
     fi
     rm -f "$dir/meson-logs/testlog.json" # an earlier run's must not be counted as this one's
-    "${TEST_WRAPPER[@]}" meson test -C "$dir" --no-rebuild --timeout-multiplier 3 --print-errorlogs "${names[@]}" >&2 || rc=$?
+    "${TEST_WRAPPER[@]}" meson test -C "$dir" --no-rebuild --timeout-multiplier 3 \
+        --print-errorlogs "${names[@]}" >&2 || rc=$?
     tally meson "$1" "$dir/meson-logs/testlog.json"
     return $rc
 }

@@ -105,7 +105,7 @@ def children_of(pid: int) -> list[tuple[int, int]]:
 
 
 def free_port() -> int:
-    """A port on which nobody listens, below the range that the kernel gives to outgoing connections.
+    """A port on which nobody listens, below the range that the kernel gives to outgoing links.
 
     From inside that range a client that keeps knocking at a stopped server can be given the
     server's own port as its source and then connects to itself, and the server cannot come back.
@@ -585,7 +585,8 @@ class Postgres(Server):
         return done.returncode == 0
 
     def _populate(self) -> None:
-        if not self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{self.database}'", "postgres"):
+        known = self.psql("SELECT datname FROM pg_database", "postgres").split()
+        if self.database not in known:
             self.psql(f"CREATE DATABASE {self.database}", "postgres")
 
 
