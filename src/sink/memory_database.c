@@ -410,6 +410,10 @@ enum weir_sink_outcome weir_memory_commit(struct weir_memory_database *database,
 void weir_memory_inject(struct weir_memory_database *database,
                         const struct weir_memory_injection *injection)
 {
+    if (injection == NULL) {
+        database->injection_count = 0;
+        return;
+    }
     weir_assert(database->injection_count < INJECTIONS_MAX);
     database->injections[database->injection_count++] = *injection;
 }

@@ -34,7 +34,8 @@ enum weir_memory_fault {
     WEIR_MEMORY_BROKEN,      /* the table is gone: BROKEN */
 };
 
-/* The next `count` commits of that batch (0: any) and partition (UINT32_MAX: any) fail so. */
+/* The next `count` commits of that batch (0: any) and partition (UINT32_MAX: any) fail so; NULL takes
+ * back what was injected before. */
 struct weir_memory_injection {
     enum weir_memory_fault fault;
     uint64_t batch;

@@ -64,7 +64,8 @@ static const struct weir_format_ops number_format = {
 
 static void make_plan(struct small_pipeline *small, const struct small_options *options)
 {
-    static const struct weir_option topic_option = { { "topic", 5 }, { "numbers", 7 }, 0 };
+    static const struct weir_option source_options[] = { { { "topic", 5 }, { "numbers", 7 }, 0 },
+                                                         { { "start", 5 }, { "latest", 6 }, 0 } };
     static const struct weir_option base_option = { { "database", 8 }, { "small", 5 }, 0 };
     static struct weir_format_column decoded = { "id", { WEIR_TYPE_INT8, -1 } };
     static const struct weir_sink_column column = { "id", { WEIR_TYPE_INT8, -1 }, true };
@@ -97,7 +98,8 @@ static void make_plan(struct small_pipeline *small, const struct small_options *
     plan->sources[0] = (struct weir_plan_source){ .name = "numbers",
                                                   .ops = &weir_memory_source_ops,
                                                   .format = &number_format,
-                                                  .options = { &topic_option, 1 },
+                                                  .options = { source_options,
+                                                               options->start_latest ? 2 : 1 },
                                                   .on_error = options->on_error,
                                                   .decoded = &decoded,
                                                   .decoded_count = 1 };
@@ -191,6 +193,22 @@ int small_run(struct small_pipeline *small, struct small_process *process, int t
     return WEIR_OK;
 }
 
+void small_finish(struct small_pipeline *small, const char *dir)
+{
+    enum { TURNS_MAX = 100000 };
+    struct small_process process;
+    struct weir_error err = { 0 };
+
+    small_boot(small, dir, true, &process);
+    int rc = small_run(small, &process, TURNS_MAX, &err);
+    if (rc != WEIR_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(rc, WEIR_OK);
+    assert_true(weir_engine_is_finished(process.engine));
+    small_close(&process);
+}
+
 /* --- The verdict ---------------------------------------------------------------------------- */
 
 struct small_verdict small_judge(const struct small_pipeline *small)
@@ -216,4 +234,13 @@ struct small_verdict small_judge(const struct small_pipeline *small)
     free(rows);
     free(seen);
     return ret;
+}
+
+void small_expect_exact(const struct small_pipeline *small)
+{
+    struct small_verdict verdict = small_judge(small);
+
+    assert_int_equal(verdict.missing, 0);
+    assert_int_equal(verdict.doubled, 0);
+    assert_int_equal(verdict.invented, 0);
 }

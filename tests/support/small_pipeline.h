@@ -27,6 +27,7 @@ struct small_options {
     enum weir_delivery delivery;
     enum weir_on_error on_error;
     bool with_key;
+    bool start_latest;
 };
 
 /* Aborts the test without memory. */
@@ -45,6 +46,8 @@ void small_boot(struct small_pipeline *small, const char *dir, bool until_caught
                 struct small_process *ret);
 /* Closes it in order. */
 void small_close(struct small_process *process);
+/* Runs a process in dir until it has caught up; fails the test when it does not. */
+void small_finish(struct small_pipeline *small, const char *dir);
 /* Takes turns until it is finished, fails, or has had as many; returns the code. */
 int small_run(struct small_pipeline *small, struct small_process *process, int turns,
               struct weir_error *err);
@@ -54,5 +57,7 @@ struct small_verdict {
     int64_t missing, doubled, invented;
 };
 struct small_verdict small_judge(const struct small_pipeline *small);
+/* Asserts that nothing is missing, doubled or invented. */
+void small_expect_exact(const struct small_pipeline *small);
 
 #endif

@@ -10,31 +10,6 @@
 
 enum { TURNS_MAX = 100000 };
 
-static void expect_exact(const struct small_pipeline *small)
-{
-    struct small_verdict verdict = small_judge(small);
-
-    assert_int_equal(verdict.missing, 0);
-    assert_int_equal(verdict.doubled, 0);
-    assert_int_equal(verdict.invented, 0);
-}
-
-/* Runs a process in dir until it has caught up. */
-static void run_to_end(struct small_pipeline *small, const char *dir)
-{
-    struct small_process process;
-    struct weir_error err = { 0 };
-
-    small_boot(small, dir, true, &process);
-    int rc = small_run(small, &process, TURNS_MAX, &err);
-    if (rc != WEIR_OK) {
-        print_error("%s\n", err.text);
-    }
-    assert_int_equal(rc, WEIR_OK);
-    assert_true(weir_engine_is_finished(process.engine));
-    small_close(&process);
-}
-
 static void ten_batches_arrive(void **state)
 {
     struct small_pipeline small;
@@ -52,7 +27,7 @@ static void ten_batches_arrive(void **state)
     assert_int_equal(status.rows_written, 100);
     assert_true(status.caught_up);
     small_close(&process);
-    expect_exact(&small);
+    small_expect_exact(&small);
     small_fini(&small);
 }
 
@@ -76,8 +51,8 @@ static void crash_after(uint64_t seed, int turns, bool power_cut, const struct s
     }
     small_close(&process);
     small_send(&small, 17);
-    run_to_end(&small, "/a");
-    expect_exact(&small);
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
     small_fini(&small);
 }
 
@@ -107,8 +82,8 @@ static void a_lost_log_is_followed_by_the_ledger(void **state)
         assert_int_equal(small_run(&small, &process, 12, &err), WEIR_OK);
         sim_disk_kill(small.disk);
         small_close(&process);
-        run_to_end(&small, "/b"); /* an empty directory */
-        expect_exact(&small);
+        small_finish(&small, "/b"); /* an empty directory */
+        small_expect_exact(&small);
         small_fini(&small);
     }
 }
@@ -147,9 +122,9 @@ static void a_commit_fails(void **state)
                                                             .partition = 0,
                                                             .count = 2 });
         small_send(&small, 100);
-        run_to_end(&small, "/a");
+        small_finish(&small, "/a");
         (void)weir_memory_deliver_late(small.database);
-        expect_exact(&small);
+        small_expect_exact(&small);
         small_fini(&small);
     }
 }
@@ -162,11 +137,11 @@ static void a_sink_that_goes_back_is_written_again(void **state)
 
         small_init(&small, &(struct small_options){ .seed = back });
         small_send(&small, 100);
-        run_to_end(&small, "/a");
+        small_finish(&small, "/a");
         weir_memory_go_back(small.database, back);
         small_send(&small, 20);
-        run_to_end(&small, "/a");
-        expect_exact(&small);
+        small_finish(&small, "/a");
+        small_expect_exact(&small);
         small_fini(&small);
     }
 }
@@ -186,7 +161,7 @@ static void a_sink_that_goes_back_while_it_runs_is_noticed(void **state)
         weir_memory_go_back(small.database, back);
         small_send(&small, 60);
         assert_int_equal(small_run(&small, &process, 3000, &err), WEIR_OK);
-        expect_exact(&small);
+        small_expect_exact(&small);
         small_close(&process);
         small_fini(&small);
     }
@@ -203,14 +178,14 @@ static void an_overtaken_instance_is_fenced(void **state)
     small_send(&small, 100);
     small_boot(&small, "/a", false, &old_one);
     assert_int_equal(small_run(&small, &old_one, 9, &err), WEIR_OK);
-    run_to_end(&small, "/b");
+    small_finish(&small, "/b");
     small_send(&small, 50);
     assert_int_equal(small_run(&small, &old_one, TURNS_MAX, &err), WEIR_EFENCED);
     small_close(&old_one);
-    run_to_end(&small, "/b");
-    expect_exact(&small);
-    run_to_end(&small, "/a"); /* the old directory follows the ledger (T1) */
-    expect_exact(&small);
+    small_finish(&small, "/b");
+    small_expect_exact(&small);
+    small_finish(&small, "/a"); /* the old directory follows the ledger (T1) */
+    small_expect_exact(&small);
     small_fini(&small);
 }
 
@@ -281,7 +256,7 @@ static void bad_records_go_where_on_error_says(void **state)
             assert_non_null(strstr(err.text, want));
         } else {
             assert_int_equal(rc, WEIR_OK);
-            expect_exact(&small);
+            small_expect_exact(&small);
         }
         assert_int_equal(count, policies[i] == WEIR_ON_ERROR_DEAD_LETTER ? 1 : 0);
         if (count == 1) {

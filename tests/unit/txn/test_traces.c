@@ -1,0 +1,371 @@
+/* test_traces.c: the histories that break a commit protocol which lacks one of its rules, played
+ * through the real engine on a source, a sink and a disk in memory. Each test was seen to fail
+ * with its rule left out.
+ *
+ * What is expected comes from what was sent, never from the sink. */
+#include <stdlib.h>
+
+#include "tests/support/small_pipeline.h"
+#include "tests/support/test.h"
+#include "txn/txn.h"
+
+enum { TURNS_MAX = 100000 };
+
+static struct weir_status status_of(const struct small_process *process)
+{
+    struct weir_status ret;
+
+    weir_engine_status(process->engine, &ret);
+    return ret;
+}
+
+/* Turns until batch n is sealed, but cannot get in: its COMMIT never arrives. */
+static void seal_without_commit(struct small_pipeline *small, const char *dir, uint64_t n,
+                                uint32_t partition)
+{
+    struct small_process process;
+    struct weir_error err;
+
+    weir_memory_inject(small->database, &(struct weir_memory_injection){
+                                            .fault = WEIR_MEMORY_LOST_BEFORE,
+                                            .batch = n,
+                                            .partition = partition,
+                                            .count = 1000 });
+    small_boot(small, dir, false, &process);
+    for (int i = 0; i < 1000 && status_of(&process).sealed < n; i++) {
+        assert_int_equal(small_run(small, &process, 1, &err), WEIR_OK);
+    }
+    assert_true(status_of(&process).sealed >= n);
+    assert_int_equal(small_run(small, &process, 10, &err), WEIR_OK); /* the other parts get in */
+    sim_disk_kill(small->disk);
+    small_close(&process);
+    weir_memory_inject(small->database, NULL);
+}
+
+/* T1: A seals plan 1 and is killed; B, in an empty directory, commits its own batch 1 of other
+ * ranges; A starts again. Numbers alone would say that A's batch 1 is in. */
+static void a_batch_is_known_by_identity_not_by_number(void **state)
+{
+    for (uint32_t parts = 1; parts <= 2; parts++) {
+        struct small_pipeline small;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = parts, .output_partitions = parts });
+        small_send(&small, 4); /* A's batch 1 is of four rows */
+        seal_without_commit(&small, "/a", 1, UINT32_MAX);
+        small_send(&small, 50); /* B's is of ten */
+        small_finish(&small, "/b");
+        small_expect_exact(&small);
+        small_send(&small, 50);
+        small_finish(&small, "/a");
+        small_expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+/* Going on from a ledger leaves plans behind in the log that must never be used again, not even by
+ * the next start, nor for a sink that goes back behind them. */
+static void plans_before_a_void_record_are_never_used(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 2 });
+    small_send(&small, 34);
+    small_finish(&small, "/a");
+    small_send(&small, 30);
+    small_finish(&small, "/b");
+    uint32_t mark = weir_memory_transaction_count(small.database);
+    small_send(&small, 30);
+    small_finish(&small, "/a"); /* follows, and goes on */
+    small_send(&small, 30);
+    small_finish(&small, "/a"); /* reads its own log again */
+    small_expect_exact(&small);
+
+    /* Back to where only B had been: A's older plans do not lead there. */
+    weir_memory_go_back(small.database, weir_memory_transaction_count(small.database) - mark + 1);
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "ledger_behind");
+    small_close(&process);
+    small_fini(&small);
+}
+
+/* T3: two parts, one has the batch, the log is gone. Going on from either row alone loses or doubles
+ * the rows of the other part. */
+static void parts_a_batch_apart_catch_up_without_a_log(void **state)
+{
+    for (uint32_t lagging = 0; lagging < 2; lagging++) {
+        struct small_pipeline small;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = lagging, .output_partitions = 2 });
+        small_send(&small, 70);
+        seal_without_commit(&small, "/a", 3, lagging);
+        small_send(&small, 30);
+        small_finish(&small, "/b");
+        small_expect_exact(&small);
+        small_send(&small, 30);
+        small_finish(&small, "/a"); /* and the old directory still knows its way */
+        small_expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+/* The same with the log: only the part that lacks the batch is written. */
+static void parts_a_batch_apart_are_rebuilt_from_the_log(void **state)
+{
+    for (uint32_t lagging = 0; lagging < 2; lagging++) {
+        struct small_pipeline small;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = lagging, .output_partitions = 2 });
+        small_send(&small, 70);
+        seal_without_commit(&small, "/a", 3, lagging);
+        small_finish(&small, "/a");
+        small_expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+/* A start at "latest" is chosen once: what comes after it is not skipped by a second start that
+ * finds nothing committed. */
+static void a_start_at_latest_stays_where_it_was_chosen(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct small_verdict verdict;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 4, .start_latest = true });
+    small_send(&small, 20);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 20, &err), WEIR_OK);
+    sim_disk_power_cut(small.disk);
+    small_close(&process);
+    small_send(&small, 30); /* while nobody runs */
+    small_finish(&small, "/a");
+    verdict = small_judge(&small);
+    assert_int_equal(verdict.missing, 20); /* those before the start, and no others */
+    assert_int_equal(verdict.doubled, 0);
+    small_fini(&small);
+}
+
+/* Batch times rise for ever, whatever the clock does. */
+static void batch_times_rise_though_the_clock_steps_back(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+    int64_t last = INT64_MIN;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 5 });
+    for (int round = 0; round < 4; round++) {
+        /* 2026, a year earlier, 1969, and 2263 */
+        static const int64_t clocks[] = { INT64_C(1790000000000000), INT64_C(1758000000000000), -1,
+                                          INT64_C(9246000000000000) };
+        sim_disk_set_now(small.disk, clocks[round]);
+        small_send(&small, 25);
+        small_boot(&small, round % 2 == 0 ? "/a" : "/b", true, &process);
+        assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
+        assert_true(status_of(&process).batch_time_us > last);
+        last = status_of(&process).batch_time_us;
+        small_close(&process);
+    }
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+/* at_most_once: a part whose fate was open is dropped when it is not in, and counted. */
+static void at_most_once_drops_and_counts_an_open_fate(void **state)
+{
+    static const enum weir_memory_fault faults[] = { WEIR_MEMORY_LOST_BEFORE,
+                                                     WEIR_MEMORY_LOST_AFTER };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct small_verdict verdict;
+        struct weir_error err;
+
+        small_init(&small, &(struct small_options){ .seed = 6, .delivery = WEIR_AT_MOST_ONCE });
+        weir_memory_inject(small.database,
+                           &(struct weir_memory_injection){
+                               .fault = faults[i], .batch = 4, .partition = 0, .count = 1 });
+        small_send(&small, 100);
+        small_boot(&small, "/a", true, &process);
+        assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
+        verdict = small_judge(&small);
+        assert_int_equal(verdict.doubled, 0);
+        assert_int_equal(verdict.missing, faults[i] == WEIR_MEMORY_LOST_BEFORE ? 10 : 0);
+        assert_int_equal(status_of(&process).rows_dropped, verdict.missing);
+        small_close(&process);
+        small_fini(&small);
+    }
+}
+
+/* at_least_once: an answer that was lost is not looked up; what may show twice is counted. */
+static void at_least_once_repeats_and_counts_an_open_fate(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct small_verdict verdict;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 7, .delivery = WEIR_AT_LEAST_ONCE });
+    weir_memory_inject(small.database,
+                       &(struct weir_memory_injection){
+                           .fault = WEIR_MEMORY_LOST_AFTER, .batch = 4, .partition = 0, .count = 1 });
+    small_send(&small, 100);
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
+    verdict = small_judge(&small);
+    assert_int_equal(verdict.missing, 0);
+    assert_int_equal(verdict.doubled, 10);
+    assert_int_equal(status_of(&process).rows_repeated, 10);
+    small_close(&process);
+    small_fini(&small);
+}
+
+/* Rule 12: what was sealed comes out otherwise, because the source was cut and grew again. */
+static void a_batch_that_comes_out_otherwise_is_planned_anew_or_stops(void **state)
+{
+    for (uint32_t parts = 1; parts <= 2; parts++) {
+        struct small_pipeline small;
+        struct small_process process;
+        struct weir_error err;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = 8, .output_partitions = parts });
+        small_send(&small, 30);
+        /* With two parts the batch is in one of them (the other's COMMIT is lost). */
+        seal_without_commit(&small, "/a", 3, parts == 1 ? UINT32_MAX : 0);
+        int64_t end = weir_memory_topic_end(small.topic, 0);
+        weir_memory_topic_cut(small.topic, 0, end - 1);
+        assert_int_equal(weir_memory_topic_append(small.topic, 0, (struct weir_str){ 0 },
+                                                  WEIR_STR("28"), 0),
+                         end - 1); /* another record where the last one of partition 0 was */
+        small_boot(&small, "/a", true, &process);
+        int rc = small_run(&small, &process, TURNS_MAX, &err);
+        if (parts == 1) {
+            assert_int_equal(rc, WEIR_OK);
+            assert_int_equal(small_judge(&small).invented, 0);
+        } else {
+            assert_int_equal(rc, WEIR_ECONFLICT);
+            assert_string_equal(err.reason, "plan_mismatch");
+        }
+        small_close(&process);
+        small_fini(&small);
+    }
+}
+
+/* A frame that is being written when the sink goes back is part of the evidence: its number must
+ * not be given out twice. */
+static void a_frame_under_way_is_waited_for(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 9 });
+    small_send(&small, 60);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 400, &err), WEIR_OK);
+    weir_memory_go_back(small.database, 3);
+    small_send(&small, 60);
+    for (int i = 0; i < 200; i++) { /* a slow disk */
+        sim_disk_hold_writes(small.disk, i % 3 != 0);
+        if (i % 50 == 49) {
+            weir_memory_go_back(small.database, 1);
+        }
+        assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
+    }
+    sim_disk_hold_writes(small.disk, false);
+    small_send(&small, 10); /* a sink that goes back behind an idle pipeline shows with the next row */
+    assert_int_equal(small_run(&small, &process, 4000, &err), WEIR_OK);
+    small_expect_exact(&small);
+    small_close(&process);
+    small_send(&small, 10);
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+/* A directory belongs to one pipeline, and a ledger to one definition. */
+static void another_definition_is_told_from_ours(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 10 });
+    small_send(&small, 34);
+    seal_without_commit(&small, "/a", 2, UINT32_MAX);
+
+    small.plan.definition = WEIR_STR("numbers into elsewhere\n");
+    small.plan.fingerprint = weir_hash128("x", 1);
+    small_boot(&small, "/a", true, &process); /* a sealed batch is open */
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "definition_changed");
+    small_close(&process);
+    small_boot(&small, "/c", true, &process); /* a ledger of another definition, no log */
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "name_taken");
+    small_close(&process);
+    small_fini(&small);
+}
+
+/* Rule 16: P changes between batches, and only there. */
+static void output_partitions_change_between_batches(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 11 });
+    small_send(&small, 34);
+    small_finish(&small, "/a");
+    small.plan.settings.output_partitions = 3;
+    small_send(&small, 34);
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_send(&small, 34);
+    seal_without_commit(&small, "/a", 8, 1);
+    small.plan.settings.output_partitions = 2;
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "partitions_changed");
+    small_close(&process);
+    small.plan.settings.output_partitions = 3;
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_is_known_by_identity_not_by_number),
+        cmocka_unit_test(plans_before_a_void_record_are_never_used),
+        cmocka_unit_test(parts_a_batch_apart_catch_up_without_a_log),
+        cmocka_unit_test(parts_a_batch_apart_are_rebuilt_from_the_log),
+        cmocka_unit_test(a_start_at_latest_stays_where_it_was_chosen),
+        cmocka_unit_test(batch_times_rise_though_the_clock_steps_back),
+        cmocka_unit_test(at_most_once_drops_and_counts_an_open_fate),
+        cmocka_unit_test(at_least_once_repeats_and_counts_an_open_fate),
+        cmocka_unit_test(a_batch_that_comes_out_otherwise_is_planned_anew_or_stops),
+        cmocka_unit_test(a_frame_under_way_is_waited_for),
+        cmocka_unit_test(another_definition_is_told_from_ours),
+        cmocka_unit_test(output_partitions_change_between_batches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
