@@ -339,7 +339,7 @@ static void output_partitions_change_between_batches(void **state)
     small_finish(&small, "/a");
     small_expect_exact(&small);
     small_send(&small, 34);
-    seal_without_commit(&small, "/a", 8, 1);
+    seal_without_commit(&small, "/a", 9, 1);
     small.plan.settings.output_partitions = 2;
     small_boot(&small, "/a", true, &process);
     assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
