@@ -388,16 +388,17 @@ int weir_timestamp_sub(int64_t a, int64_t b, struct weir_interval *ret,
     return weir_interval_justify_hours(difference, ret, verr);
 }
 
+/* Sums wrap around 64 bits first, as in PostgreSQL, then around the day. */
 int64_t weir_time_add_interval(int64_t us, struct weir_interval interval)
 {
-    int64_t sum = (us + interval.us % WEIR_DAY_US) % WEIR_DAY_US;
+    int64_t sum = (int64_t)((uint64_t)us + (uint64_t)interval.us) % WEIR_DAY_US;
 
     return sum < 0 ? sum + WEIR_DAY_US : sum;
 }
 
 int64_t weir_time_sub_interval(int64_t us, struct weir_interval interval)
 {
-    int64_t difference = (us - interval.us % WEIR_DAY_US) % WEIR_DAY_US;
+    int64_t difference = (int64_t)((uint64_t)us - (uint64_t)interval.us) % WEIR_DAY_US;
 
     return difference < 0 ? difference + WEIR_DAY_US : difference;
 }

@@ -10,19 +10,26 @@ enum {
     MONTHS_PER_YEAR = 12,
 };
 
+enum { UNIT_NAME_BYTES = 64 }; /* PostgreSQL cuts names there */
+
+static void lower_name(struct weir_str name, char ret[UNIT_NAME_BYTES])
+{
+    size_t len = name.len < UNIT_NAME_BYTES ? name.len : UNIT_NAME_BYTES - 1;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = name.data[i];
+        ret[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    }
+    ret[len] = '\0';
+}
+
 static enum weir_datetime_unit find_unit(struct weir_str name)
 {
-    char lower[32];
+    char lower[UNIT_NAME_BYTES];
+    enum weir_datetime_unit unit;
 
-    if (name.len >= sizeof(lower)) {
-        name.len = sizeof(lower) - 1; /* only the first ten bytes count */
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-    }
-    lower[name.len] = '\0';
-    enum weir_datetime_unit unit = weir_datetime_unit(lower);
+    lower_name(name, lower);
+    unit = weir_datetime_unit(lower);
     return unit == WEIR_UNIT_AGO ? WEIR_UNIT_NONE : unit;
 }
 
@@ -30,9 +37,11 @@ static int unit_error(enum weir_datetime_unit unit, struct weir_str name, enum w
                       struct weir_value_error *verr)
 {
     bool is_known = unit != WEIR_UNIT_NONE;
+    char lower[UNIT_NAME_BYTES];
 
+    lower_name(name, lower);
     return weir_value_error_set(verr, is_known ? "0A000" : "22023",
-                                "unit \"%.*s\" not %s for type %s", WEIR_STR_ARG(name),
+                                "unit \"%s\" not %s for type %s", lower,
                                 is_known ? "supported" : "recognized", weir_type_sql_name(type));
 }
 
@@ -222,6 +231,27 @@ static int extract_julian(int32_t days, int64_t time_us, struct weir_arena *aren
                             ret, verr);
 }
 
+/* Seconds since 1970. Where the microseconds take more than 64 bits, PostgreSQL divides, and so
+ * rounds to the 16 digits of a quotient. */
+static int extract_epoch(int64_t us, struct weir_arena *arena, struct weir_numeric *ret,
+                         struct weir_value_error *verr)
+{
+    struct weir_numeric value;
+    int64_t sum;
+    int rc;
+
+    if (!__builtin_add_overflow(us, WEIR_UNIX_TO_PG_EPOCH_US, &sum)) {
+        *ret = weir_numeric_small(sum, 6);
+        return WEIR_OK;
+    }
+    rc = weir_numeric_add(weir_numeric_small(us, 0),
+                          weir_numeric_small(WEIR_UNIX_TO_PG_EPOCH_US, 0), arena, &value, verr);
+    if (rc == WEIR_OK) {
+        rc = weir_numeric_div(value, weir_numeric_small(WEIR_SECOND_US, 0), arena, &value, verr);
+    }
+    return rc != WEIR_OK ? rc : weir_numeric_round(value, 6, arena, ret, verr);
+}
+
 int weir_timestamp_extract(struct weir_str name, int64_t us, bool with_zone,
                            struct weir_arena *arena, struct weir_numeric *ret, bool *ret_null,
                            struct weir_value_error *verr)
@@ -248,9 +278,7 @@ int weir_timestamp_extract(struct weir_str name, int64_t us, bool with_zone,
     case WEIR_UNIT_JULIAN:
         return extract_julian(days, time_us, arena, ret, verr);
     case WEIR_UNIT_EPOCH:
-        /* Seconds since 1970: the sum may take more than 64 bits. */
-        return weir_numeric_add(weir_numeric_small(us, 6),
-                                weir_numeric_small(WEIR_UNIX_TO_PG_EPOCH_US, 6), arena, ret, verr);
+        return extract_epoch(us, arena, ret, verr);
     case WEIR_UNIT_ZONE:
     case WEIR_UNIT_ZONE_HOUR:
     case WEIR_UNIT_ZONE_MINUTE:

@@ -16,8 +16,10 @@ enum {
     /* Of a quotient, see select_div_scale in PostgreSQL's documentation of numeric: */
     DIV_DIGITS_MIN = 16,
     DISPLAY_SCALE_MAX = 1000,
-    ROUND_PLACES_MAX = 2000,
+    /* No number has a digit further to the left. */
+    ROUND_PLACES_MIN = -(WEIR_NUMERIC_WEIGHT_MAX + 1) * WEIR_NUMERIC_BASE_DIGITS - 1,
     TYPMOD_OFFSET = 4,
+    SCALE_OF_INFINITY = 0x20, /* a bit of PostgreSQL's storage that it sends along */
 };
 
 static const int64_t powers[POWER_MAX + 1] = {
@@ -90,7 +92,7 @@ void weir_numeric_to_digits(const struct weir_numeric *value, struct weir_numeri
     case WEIR_NUMERIC_SMALL:
         break;
     default:
-        ret->scale = 0;
+        ret->scale = value->kind == WEIR_NUMERIC_NAN ? 0 : SCALE_OF_INFINITY;
         ret->sign = value->kind == WEIR_NUMERIC_NAN    ? WEIR_NUMERIC_SIGN_NAN
                     : value->kind == WEIR_NUMERIC_PINF ? WEIR_NUMERIC_SIGN_PINF
                                                        : WEIR_NUMERIC_SIGN_NINF;
@@ -454,9 +456,9 @@ static int to_places(struct weir_numeric value, int32_t places, bool is_truncate
 
 static int32_t clamp_places(int32_t places)
 {
-    return places > ROUND_PLACES_MAX    ? ROUND_PLACES_MAX
-           : places < -ROUND_PLACES_MAX ? -ROUND_PLACES_MAX
-                                        : places;
+    return places > WEIR_NUMERIC_SCALE_MAX ? WEIR_NUMERIC_SCALE_MAX
+           : places < ROUND_PLACES_MIN     ? ROUND_PLACES_MIN
+                                           : places;
 }
 
 int weir_numeric_round(struct weir_numeric value, int32_t places, struct weir_arena *arena,

@@ -181,6 +181,10 @@ int weir_numeric_parse(struct weir_str text, int32_t typmod, struct weir_arena *
     if (!number_pack(&number, &var, arena)) {
         return weir_value_error_memory(verr);
     }
+    if (typmod >= 0 && var.weight > WEIR_NUMERIC_WEIGHT_MAX) {
+        /* Too large for any modifier, which is then the error: not that it is too large for all. */
+        var.weight = WEIR_NUMERIC_WEIGHT_MAX;
+    }
     rc = weir_numeric_var_finish(&var, arena, &value, verr);
     return rc != WEIR_OK ? rc : weir_numeric_fit(value, typmod, arena, ret, verr);
 }
