@@ -1,9 +1,12 @@
 /* catalogue.c: the tables of operators, functions and casts, put together from the lists of rows
  * in the headers of the families. */
 #include "expr/arith_kernels.h"
+#include "expr/cast_kernels.h"
 #include "expr/compare_kernels.h"
+#include "expr/json_kernels.h"
 #include "expr/numeric_kernels.h"
 #include "expr/text_kernels.h"
+#include "expr/time_kernels.h"
 
 #define ROW(kernel_name, sql_name, result_type, count, help_text, ...) \
     { .name = (sql_name),                                              \
@@ -28,11 +31,13 @@
 #define MISSING_2(name, a, b) MISSING_ROW(name, 2, WEIR_TYPE_##a, WEIR_TYPE_##b)
 #define MISSING_3(name, a, b, c) MISSING_ROW(name, 3, WEIR_TYPE_##a, WEIR_TYPE_##b, WEIR_TYPE_##c)
 
-#define ALL_FUNCTIONS(F1, F2, F3, M2, M3) \
-    WEIR_COMPARE_FUNCTIONS(F1, F2, F3)    \
-    WEIR_ARITH_FUNCTIONS(F1, F2, F3)      \
-    WEIR_NUMERIC_FUNCTIONS(F1, F2, F3)    \
-    WEIR_TEXT_FUNCTIONS(F1, F2, F3, M2, M3)
+#define ALL_FUNCTIONS(F1, F2, F3, M2, M3)   \
+    WEIR_COMPARE_FUNCTIONS(F1, F2, F3)      \
+    WEIR_ARITH_FUNCTIONS(F1, F2, F3)        \
+    WEIR_NUMERIC_FUNCTIONS(F1, F2, F3)      \
+    WEIR_TEXT_FUNCTIONS(F1, F2, F3, M2, M3) \
+    WEIR_TIME_FUNCTIONS(F1, F2, F3, M2, M3) \
+    WEIR_JSON_FUNCTIONS(F1, F2, M2)
 
 static const struct weir_function functions[] = { ALL_FUNCTIONS(ROW_1, ROW_2, ROW_3, MISSING_2,
                                                                 MISSING_3) };
@@ -48,10 +53,13 @@ static const struct weir_function functions[] = { ALL_FUNCTIONS(ROW_1, ROW_2, RO
       .to = WEIR_TYPE_##to_type,                   \
       .context = WEIR_CAST_##cast_context },
 
-#define ALL_CASTS(C, SAME) \
-    WEIR_ARITH_CASTS(C)    \
-    WEIR_NUMERIC_CASTS(C)  \
-    WEIR_TEXT_CASTS(C, SAME)
+#define ALL_CASTS(C, SAME)   \
+    WEIR_ARITH_CASTS(C)      \
+    WEIR_NUMERIC_CASTS(C)    \
+    WEIR_TEXT_CASTS(C, SAME) \
+    WEIR_TIME_CASTS(C)       \
+    WEIR_JSON_CASTS(C)       \
+    WEIR_IO_CASTS(C)
 
 static const struct weir_cast casts[] = { ALL_CASTS(CAST_ROW, SAME_ROW) };
 

@@ -9,6 +9,8 @@
 
 #include "chunk/datetime.h"
 #include "chunk/decimal.h"
+#include "chunk/interval.h"
+#include "chunk/jsonb.h"
 #include "chunk/scalar_text.h"
 
 /* One kernel: result is an expression in x and y. */
@@ -123,6 +125,8 @@ static inline int compare_numerics(struct weir_numeric a, struct weir_numeric b)
 }
 
 ORDERED(numeric, struct weir_numeric, struct weir_numeric, compare_numerics)
+ORDERED(jsonb, struct weir_str, struct weir_str, weir_jsonb_compare)
+ORDERED(interval, struct weir_interval, struct weir_interval, weir_interval_compare)
 
 static inline int compare_uuids(struct weir_uuid a, struct weir_uuid b)
 {

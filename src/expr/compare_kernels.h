@@ -37,7 +37,9 @@
     P(F2, op, name, i8_i8, TIMESTAMPTZ, TIMESTAMP, NULL)   \
     P(F2, op, name, i8_i8, TIMESTAMPTZ, TIMESTAMPTZ, NULL) \
     P(F2, op, name, i8_i8, TIME, TIME, NULL)               \
-    P(F2, op, name, uuid, UUID, UUID, NULL)
+    P(F2, op, name, interval, INTERVAL, INTERVAL, NULL)    \
+    P(F2, op, name, uuid, UUID, UUID, NULL)                \
+    P(F2, op, name, jsonb, JSONB, JSONB, NULL)
 
 #define WEIR_COMPARE_ROW(F2, op, name, suffix, left, right, help) \
     F2(op##_##suffix, name, BOOL, left, right, help)

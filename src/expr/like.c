@@ -23,6 +23,12 @@ enum weir_like_result weir_like_match(struct weir_str text, struct weir_str patt
     bool has_retry = false;
 
     for (;;) {
+        if (t == text.len) {
+            while (p < pattern.len && pattern.data[p] == '%') {
+                p++;
+            }
+            return p == pattern.len ? WEIR_LIKE_YES : WEIR_LIKE_NO;
+        }
         if (p < pattern.len && pattern.data[p] == '%') {
             /* Each '_' beside the '%' takes one character more. */
             for (; p < pattern.len && (pattern.data[p] == '%' || pattern.data[p] == '_'); p++) {
@@ -33,34 +39,33 @@ enum weir_like_result weir_like_match(struct weir_str text, struct weir_str patt
                     t += char_bytes(text, t, is_utf8);
                 }
             }
+            if (p == pattern.len) {
+                return WEIR_LIKE_YES; /* it takes the rest */
+            }
             has_retry = true;
             retry_p = p;
             retry_t = t;
         }
-        /* Right behind a '%' the pattern is looked at even when no text is left. */
-        if (p < pattern.len && pattern.data[p] == '\\' && p + 1 == pattern.len &&
-            (t < text.len || (has_retry && retry_p == p))) {
+        if (p < pattern.len && pattern.data[p] == '\\' && p + 1 == pattern.len) {
             return WEIR_LIKE_BAD_PATTERN;
-        }
-        if (t == text.len) {
-            return p == pattern.len ? WEIR_LIKE_YES : WEIR_LIKE_NO;
         }
         if (p < pattern.len && pattern.data[p] == '_') {
             t += char_bytes(text, t, is_utf8);
             p++;
             continue;
         }
-        if (p < pattern.len) {
+        if (p < pattern.len && t < text.len) {
             size_t literal = pattern.data[p] == '\\' ? p + 1 : p;
             if (text.data[t] == pattern.data[literal]) {
                 t++;
                 p = literal + 1;
                 continue;
             }
-        } else if (has_retry && retry_p == p) {
-            return WEIR_LIKE_YES; /* '%' at the end takes the rest */
         }
         if (!has_retry) {
+            return WEIR_LIKE_NO;
+        }
+        if (retry_t == text.len) {
             return WEIR_LIKE_NO;
         }
         retry_t += char_bytes(text, retry_t, is_utf8);

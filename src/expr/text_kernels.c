@@ -1,7 +1,6 @@
 /* text_kernels.c: functions on text and bytea, by column.
  *
- * Uses     chunk/utf8.h and chunk/scalar_text.h for single values; cast_kernels.h where || makes
- *          text of another type. LIKE has a file of its own.
+ * Uses     chunk/utf8.h and chunk/scalar_text.h for single values. LIKE has a file of its own.
  * Results that are part of an argument are views of it; others lie in the evaluation's arena. */
 #include "expr/text_kernels.h"
 
@@ -96,6 +95,9 @@ static struct weir_str left_part(struct weir_str text, int32_t count)
 
 static struct weir_str right_part(struct weir_str text, int32_t count)
 {
+    if (count == INT32_MIN) {
+        return text; /* PostgreSQL negates it, and ends up leaving out nothing */
+    }
     size_t chars = weir_utf8_length(text), meant = chars_meant(text, count);
     size_t offset = meant >= chars ? 0 : weir_utf8_offset(text, chars - meant);
 

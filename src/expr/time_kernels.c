@@ -335,12 +335,19 @@ WEIR_VALUE_KERNEL(zone_interval_from_ts,
 
 /* ---- casts ----------------------------------------------------------------------------------- */
 
+/* In UTC both kinds of timestamp are the same number, but rounding to fewer digits of a second may
+ * have left the range, which PostgreSQL notices here. */
+static int ts_to_ts(int64_t us, int64_t *ret, struct weir_value_error *verr)
+{
+    return move_seconds(us, 0, ret, verr);
+}
+
+WEIR_VALUE_KERNEL(ts_to_ts, ts_to_ts(args[0].i8[row], &ret->i8[row], &verr))
 WEIR_VALUE_KERNEL(date_to_ts, weir_date_to_timestamp(args[0].i4[row], &ret->i8[row], &verr))
-WEIR_VALUE_KERNEL(ts_to_date, weir_timestamp_to_date(args[0].i8[row], &ret->i4[row], &verr))
+WEIR_SAFE_KERNEL(ts_to_date, i4, weir_timestamp_to_date(args[0].i8[row]))
 WEIR_SAFE_KERNEL(time_to_interval, interval, weir_time_to_interval(args[0].i8[row]))
 WEIR_SAFE_KERNEL(interval_to_time, i8, weir_interval_to_time(args[0].interval[row]))
-WEIR_SAFE_KERNEL(time_fit, i8, weir_time_fit(args[0].i8[row], eval->typmod))
-WEIR_VALUE_KERNEL(ts_fit, weir_timestamp_fit(args[0].i8[row], eval->typmod, &ret->i8[row], &verr))
+WEIR_SAFE_KERNEL(ts_fit, i8, weir_timestamp_fit(args[0].i8[row], eval->typmod))
 WEIR_VALUE_KERNEL(interval_fit, weir_interval_fit(args[0].interval[row], eval->typmod,
                                                   &ret->interval[row], &verr))
 

@@ -67,24 +67,24 @@
     F1(justify_days, "justify_days", INTERVAL, INTERVAL, "30 days become a month")         \
     F1(justify_interval, "justify_interval", INTERVAL, INTERVAL, "both of these")
 
-#define WEIR_TIME_CASTS(C, SAME)                    \
+#define WEIR_TIME_CASTS(C)                          \
     C(date_to_ts, DATE, TIMESTAMP, IMPLICIT)        \
     C(date_to_ts, DATE, TIMESTAMPTZ, IMPLICIT)      \
     C(ts_to_date, TIMESTAMP, DATE, ASSIGNMENT)      \
     C(ts_to_date, TIMESTAMPTZ, DATE, ASSIGNMENT)    \
     C(ts_to_time, TIMESTAMP, TIME, ASSIGNMENT)      \
     C(ts_to_time, TIMESTAMPTZ, TIME, ASSIGNMENT)    \
-    SAME(TIMESTAMP, TIMESTAMPTZ, IMPLICIT)          \
-    SAME(TIMESTAMPTZ, TIMESTAMP, ASSIGNMENT)        \
+    C(ts_to_ts, TIMESTAMP, TIMESTAMPTZ, IMPLICIT)   \
+    C(ts_to_ts, TIMESTAMPTZ, TIMESTAMP, ASSIGNMENT) \
     C(time_to_interval, TIME, INTERVAL, IMPLICIT)   \
     C(interval_to_time, INTERVAL, TIME, ASSIGNMENT) \
-    C(time_fit, TIME, TIME, IMPLICIT)               \
+    C(ts_fit, TIME, TIME, IMPLICIT)                 \
     C(ts_fit, TIMESTAMP, TIMESTAMP, IMPLICIT)       \
     C(ts_fit, TIMESTAMPTZ, TIMESTAMPTZ, IMPLICIT)   \
     C(interval_fit, INTERVAL, INTERVAL, IMPLICIT)
 
 WEIR_TIME_FUNCTIONS(WEIR_DECLARE_1, WEIR_DECLARE_2, WEIR_DECLARE_3, WEIR_DECLARE_MISSING_2,
                     WEIR_DECLARE_MISSING_3)
-WEIR_TIME_CASTS(WEIR_DECLARE_CAST, WEIR_DECLARE_SAME)
+WEIR_TIME_CASTS(WEIR_DECLARE_CAST)
 
 #endif

@@ -131,6 +131,13 @@ static int fail_operator(const struct bind *bind, struct weir_str name, uint32_t
                          weir_type_sql_name(types[count - 1]));
 }
 
+/* PostgreSQL has the function that was chosen, we have not: nothing else may take its place. */
+static int fail_missing(const struct bind *bind, const struct weir_function *function, uint32_t at)
+{
+    return weir_sql_fail(bind->sql, at, NULL, "%s(%s) is not supported yet", function->name,
+                         type_list(bind->sql, function->args, function->arg_count));
+}
+
 /* text || anything and anything || text: PostgreSQL prints the other side. The catalogue has no
  * polymorphic rows, so the cast is written out here. */
 static int bind_text_concat(struct bind *bind, struct weir_expr **left, struct weir_expr **right,
@@ -174,9 +181,10 @@ static int find_operator(struct bind *bind, struct weir_str name, uint32_t at,
             verdict = resolve_operator(name, cast, count, ret);
         }
     }
-    return verdict == RESOLVE_FOUND
-               ? WEIR_OK
-               : fail_operator(bind, name, at, types, count, verdict == RESOLVE_AMBIGUOUS);
+    if (verdict != RESOLVE_FOUND) {
+        return fail_operator(bind, name, at, types, count, verdict == RESOLVE_AMBIGUOUS);
+    }
+    return (*ret)->kernel != NULL ? WEIR_OK : fail_missing(bind, *ret, at);
 }
 
 int bind_operator(struct bind *bind, struct weir_str name, uint32_t at, struct weir_expr *left,
@@ -406,6 +414,9 @@ static int bind_call(struct bind *bind, const struct ast_expr *ast, struct weir_
     }
     if (verdict != RESOLVE_FOUND) {
         return fail_function(bind, ast, types, verdict == RESOLVE_AMBIGUOUS);
+    }
+    if (call->function->kernel == NULL) {
+        return fail_missing(bind, call->function, ast->at);
     }
     call->type.id = call->function->result;
     *ret = call;

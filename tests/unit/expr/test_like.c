@@ -28,7 +28,9 @@ static const struct sample {
     { "a", "b\\", WEIR_LIKE_NO },
     { "b", "b\\", WEIR_LIKE_NO },
     { "bc", "b\\", WEIR_LIKE_BAD_PATTERN },
-    { "", "%\\", WEIR_LIKE_BAD_PATTERN },
+    { "", "%\\", WEIR_LIKE_NO },
+    { "a", "%\\", WEIR_LIKE_BAD_PATTERN },
+    { "", "%%", WEIR_LIKE_YES },
     { "a", "%_\\", WEIR_LIKE_BAD_PATTERN },
     { "", "\\", WEIR_LIKE_NO },
 };
