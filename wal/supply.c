@@ -65,10 +65,10 @@ static bool is_retired(const struct weir_wal *wal, size_t index)
     uint64_t kept_bytes = 0;
 
     if (index + 1 >= wal->segment_count || wal->segments[index].cursor_count > 0 ||
-        wal->segments[index + 1].first_lsn > wal->low_lsn ||
-        wal->segments[index + 1].first_lsn > wal->durable_lsn) { /* L3 */
+        wal->segments[index + 1].first_lsn > wal->low_lsn) {
         return false;
     }
+    weir_assert(wal->segments[index + 1].first_lsn <= wal->durable_lsn); /* L3 */
     for (size_t i = index + 1; i + 1 < wal->segment_count; i++) {
         kept_bytes += wal->segments[i].bytes;
     }
@@ -97,6 +97,15 @@ static int remove_oldest(struct weir_wal *wal, struct weir_error *err)
     return rc;
 }
 
+/* A trim up to a record that is not durable yet takes effect when it is: until then a crash would
+ * leave neither that record nor those it was to replace. */
+static void settle_low(struct weir_wal *wal)
+{
+    if (wal->later_low_lsn <= wal->durable_lsn && wal->later_low_lsn > wal->low_lsn) {
+        wal->low_lsn = wal->later_low_lsn;
+    }
+}
+
 int weir_wal_trim(weir_wal *wal, uint64_t keep_from_lsn, struct weir_error *err)
 {
     struct weir_error cause = { 0 };
@@ -104,12 +113,15 @@ int weir_wal_trim(weir_wal *wal, uint64_t keep_from_lsn, struct weir_error *err)
     if (wal->failed) {
         return wal_failed_before(wal, err);
     }
-    if (keep_from_lsn > wal->last_lsn + 1) {
-        keep_from_lsn = wal->last_lsn + 1;
+    if (keep_from_lsn > wal->last_lsn) {
+        keep_from_lsn = wal->last_lsn;
     }
-    if (keep_from_lsn > wal->low_lsn) {
+    if (keep_from_lsn > wal->durable_lsn && wal->later_low_lsn <= wal->durable_lsn) {
+        wal->later_low_lsn = keep_from_lsn; /* later ones wait until this one is in effect */
+    } else if (keep_from_lsn > wal->low_lsn && keep_from_lsn <= wal->durable_lsn) {
         wal->low_lsn = keep_from_lsn;
     }
+    settle_low(wal);
     /* One of them stays to become the next segment: a rename is cheaper than a new file. */
     while (is_retired(wal, 0) && is_retired(wal, 1)) {
         if (remove_oldest(wal, &cause) != WEIR_OK) {
@@ -165,6 +177,7 @@ static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error 
     char path[WEIR_IO_PATH_BYTES_MAX];
 
     weir_assert(supply->state == WAL_SUPPLY_NONE);
+    settle_low(wal);
     if (is_retired(wal, 0) && wal->segments[0].bytes == target_bytes) {
         return recycle(wal, err);
     }

@@ -102,8 +102,9 @@ uint64_t weir_wal_durable(const weir_wal *wal);
 int weir_wal_fd(const weir_wal *wal);
 
 /* Records below keep_from_lsn are no longer needed. Whole segments of them are reused or removed,
- * oldest first, but for the newest options.retain_bytes and those a cursor stands on. The mark
- * only rises and is not kept over a restart.
+ * oldest first, but for the newest options.retain_bytes and those a cursor stands on. Takes effect
+ * when the record keep_from_lsn is durable itself: it may be what makes the older ones needless.
+ * The mark only rises and is not kept over a restart.
  * Fails  WEIR_EIO, final. */
 WEIR_MUST_CHECK int weir_wal_trim(weir_wal *wal, uint64_t keep_from_lsn, struct weir_error *err);
 

@@ -60,10 +60,11 @@ struct weir_wal {
     struct weir_io_file *file; /* of the active segment */
     uint64_t offset;           /* behind the last record taken in */
 
-    uint64_t last_lsn;     /* taken in */
-    uint64_t durable_lsn;  /* W1 */
-    uint64_t low_lsn;      /* trim: records below it are not needed */
-    uint32_t previous_crc; /* of the last record handed to the device */
+    uint64_t last_lsn;      /* taken in */
+    uint64_t durable_lsn;   /* W1 */
+    uint64_t low_lsn;       /* trim: records below it are not needed */
+    uint64_t later_low_lsn; /* the same, once this record is durable */
+    uint32_t previous_crc;  /* of the last record handed to the device */
 
     struct wal_group waiting, writing;
     bool is_writing;

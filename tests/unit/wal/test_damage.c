@@ -280,6 +280,33 @@ static void a_misdirected_write_is_found(void **state)
     sim_disk_free(disk);
 }
 
+/* A record of another history of the same log, at its place and with its LSN: all that tells it
+ * from the right one is the chain. */
+static void a_record_of_another_history_is_found(void **state)
+{
+    struct sim_disk *disks[2] = { make_small(false), NULL };
+    size_t len, other_len;
+
+    (void)state;
+    disks[1] = sim_disk_clone(disks[0], 99);
+    for (int i = 0; i < 2; i++) {
+        struct weir_io *io = sim_disk_boot(disks[i]);
+        weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+
+        (void)must_append(wal, 1, i == 0 ? "left" : "right", 5);
+        (void)must_append(wal, 1, "same", 4);
+        weir_wal_close(wal);
+        weir_io_close(io);
+        sim_disk_settle(disks[i]);
+    }
+    size_t at = (2 + RECORDS + 1) * WAL_BLOCK_BYTES; /* behind the second opening mark */
+    memcpy(sim_disk_bytes(disks[0], FIRST, &len) + at,
+           sim_disk_bytes(disks[1], FIRST, &other_len) + at, WAL_BLOCK_BYTES);
+    assert_corrupt(disks[0], "0000000000000001.wal, offset 24576");
+    sim_disk_free(disks[0]);
+    sim_disk_free(disks[1]);
+}
+
 /* A segment file that is cut short, zeroed or of another version, one that is last or not. */
 static void broken_headers_are_told_apart(void **state)
 {
@@ -385,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_doubled_segment_is_named),
         cmocka_unit_test(a_write_that_never_happened_is_found),
         cmocka_unit_test(a_misdirected_write_is_found),
+        cmocka_unit_test(a_record_of_another_history_is_found),
         cmocka_unit_test(broken_headers_are_told_apart),
         cmocka_unit_test(a_damaged_last_header_is_found),
         cmocka_unit_test(a_trimmed_segment_that_came_back_is_removed),

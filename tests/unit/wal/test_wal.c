@@ -259,6 +259,35 @@ static void a_failed_write_is_final(void **state)
     sim_disk_free(disk);
 }
 
+/* A program writes what it needs of old records anew, and trims up to the copy at once. The old
+ * ones must stay until the copy is durable. */
+static void a_trim_waits_for_its_record(void **state)
+{
+    static uint8_t bytes[5000];
+    struct sim_disk *disk = sim_disk_new(1);
+    struct weir_io *io = sim_disk_boot(disk);
+    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+    struct weir_wal_stat stat;
+    uint64_t lsn = 0;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        (void)must_append(wal, 1, bytes, sizeof(bytes));
+    }
+    sim_disk_hold_writes(disk, true);
+    assert_int_equal(weir_wal_append(wal, 2, "copy", 4, &lsn, NULL), WEIR_OK);
+    assert_int_equal(weir_wal_trim(wal, lsn, NULL), WEIR_OK);
+    assert_int_equal(count_from(wal, 0), 60);
+    sim_disk_hold_writes(disk, false);
+    assert_int_equal(weir_wal_wait(wal, lsn, NULL), WEIR_OK);
+    assert_int_equal(weir_wal_trim(wal, 1, NULL), WEIR_OK); /* the earlier trim is in effect now */
+    weir_wal_stat(wal, &stat);
+    assert_true(stat.removed_count > 3);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
 /* Appends until the next segment cannot be made, frees space, and goes on. */
 static void no_space_is_waited_out(void **state)
 {
@@ -399,9 +428,8 @@ int main(void)
         cmocka_unit_test(wrong_calls_are_refused),
     };
     static const struct CMUnitTest failing[] = {
-        cmocka_unit_test(a_failed_write_is_final),
-        cmocka_unit_test(no_space_is_waited_out),
-        cmocka_unit_test(any_operation_may_fail),
+        cmocka_unit_test(a_failed_write_is_final),  cmocka_unit_test(a_trim_waits_for_its_record),
+        cmocka_unit_test(no_space_is_waited_out),   cmocka_unit_test(any_operation_may_fail),
         cmocka_unit_test(what_an_open_found_stays),
     };
     enum {
