@@ -181,9 +181,15 @@ int weir_numeric_parse(struct weir_str text, int32_t typmod, struct weir_arena *
     if (!number_pack(&number, &var, arena)) {
         return weir_value_error_memory(verr);
     }
-    if (typmod >= 0 && var.weight > WEIR_NUMERIC_WEIGHT_MAX) {
-        /* Too large for any modifier, which is then the error: not that it is too large for all. */
-        var.weight = WEIR_NUMERIC_WEIGHT_MAX;
+    if (typmod >= 0) {
+        /* The modifier comes before the limits of all numbers: digits that it drops may be beyond
+         * them, and what is too large for it is its error. */
+        if (var.weight > WEIR_NUMERIC_WEIGHT_MAX) {
+            var.weight = WEIR_NUMERIC_WEIGHT_MAX;
+        }
+        if (var.scale > WEIR_NUMERIC_SCALE_MAX) {
+            weir_numeric_var_round(&var, WEIR_NUMERIC_SCALE_MAX, true);
+        }
     }
     rc = weir_numeric_var_finish(&var, arena, &value, verr);
     return rc != WEIR_OK ? rc : weir_numeric_fit(value, typmod, arena, ret, verr);
