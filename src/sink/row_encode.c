@@ -3,8 +3,8 @@
  * Two passes: the first adds up how long each row gets, so that every row has its place; the
  * second writes one column after another into those places, in loops that know their type.
  * Numbers of variable length are encoded in the first pass and copied in the second.
- * Checked by tests/unit/sink/test_row_encode.c and, value by value, by the server in
- * tests/contract/test_sink_contract.c. */
+ * Checked by tests/unit/sink/test_part.c and, value by value, by the server in
+ * tests/contract/test_postgres_sink.c. */
 #include "sink/row_encode.h"
 
 #include <endian.h>
