@@ -1,6 +1,7 @@
 /* txn_internal.h: what the files of src/txn share: the batch in flight, and the txn itself.
  *
  *   txn.c      life of the object, and the calls of the engine
+ *   seal.c     closes a batch, checks one that was rebuilt    (rule 12)
  *   start.c    takes the generation in every ledger           (PROTOCOL rules 6, 16, 18)
  *   recover.c  what log and ledgers mean together             (rules 1, 8 to 12, 17)
  *   commit.c   seal, step, done: one batch after another      (rules 2 to 5, 13 to 15)
@@ -129,7 +130,14 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err);
 int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_went_back,
                          struct weir_error *err);
 
+/* --- seal.c --- */
+/* Gives up the plans that are left to be rebuilt; nothing is in flight. */
+int weir_txn_plan_anew(struct weir_txn *txn, struct weir_error *err);
+
 /* --- txn.c --- */
+/* Lets go of one batch: rolled back and released in every sink. */
+void weir_txn_forget(struct weir_txn *txn, struct weir_batch *batch);
+void weir_txn_end_rebuild(struct weir_txn *txn);
 struct weir_batch *weir_txn_slot(struct weir_txn *txn, uint64_t batch);
 int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_ranges ends,
                  struct weir_error *err);

@@ -53,7 +53,7 @@ static void a_batch_is_known_by_identity_not_by_number(void **state)
         small_init(&small, &(struct small_options){ .seed = parts, .output_partitions = parts });
         small_send(&small, 4); /* A's batch 1 is of four rows */
         seal_without_commit(&small, "/a", 1, UINT32_MAX);
-        small_send(&small, 50); /* B's is of ten */
+        small_send(&small, 6); /* B's is of ten, and its only one */
         small_finish(&small, "/b");
         small_expect_exact(&small);
         small_send(&small, 50);
