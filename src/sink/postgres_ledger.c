@@ -188,7 +188,7 @@ static int read_ledger(struct weir_postgres_sink *sink, PGconn *connection,
                        const uint8_t uuid[WEIR_UUID_BYTES], struct weir_ledger *ret,
                        struct weir_error *err)
 {
-    PGresult *result = NULL;
+    PGresult *result = NULL, *failed = NULL;
     int rc;
 
     weir_buf_reset(&sink->query);
@@ -199,7 +199,14 @@ static int read_ledger(struct weir_postgres_sink *sink, PGconn *connection,
     if (sink->query.failed) {
         return weir_error_set(err, WEIR_ENOMEM, "no memory for a statement");
     }
-    rc = weir_postgres_run(sink, connection, (const char *)sink->query.data, &result, NULL, err);
+    rc = weir_postgres_run(sink, connection, (const char *)sink->query.data, &result, &failed, err);
+    if (weir_postgres_is(failed, "42P01")) { /* schema weir is there, or this was not called */
+        rc = weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_missing",
+                                   "the table weir.ledger is gone from %s; what it vouched for is "
+                                   "not known any more",
+                                   sink->target);
+    }
+    PQclear(failed);
     if (rc != WEIR_OK) {
         return rc;
     }

@@ -121,11 +121,25 @@ static int claim_all(struct weir_txn *txn, struct weir_error *err)
     return rc;
 }
 
+/* Before the first claim: an instance whose tables do not fit must not shut out one that works. */
+static int check_all(struct weir_txn *txn, struct weir_error *err)
+{
+    int rc = WEIR_OK;
+
+    for (uint32_t s = 0; rc == WEIR_OK && s < txn->args.sink_count; s++) {
+        rc = txn->sinks[s].ops->check(txn->sinks[s].self, err);
+    }
+    return rc;
+}
+
 int weir_txn_claim(struct weir_txn *txn, struct weir_error *err)
 {
     bool is_starting = largest_generation(txn) == 0;
-    int rc = claim_all(txn, err);
+    int rc = is_starting ? check_all(txn, err) : WEIR_OK;
 
+    if (rc == WEIR_OK) {
+        rc = claim_all(txn, err);
+    }
     /* A starter that was overtaken while it claimed has believed nothing yet: it may begin again, as
      * if it had been started a moment later. The other one is often dead: its claim was still
      * running in the server when it was killed. An instance that has run before gives way. */
