@@ -7,7 +7,7 @@
  * CM3  Before a part of the head is sent again, what later batches have open on that sink is
  *      rolled back (rule 13). [T10]
  * CM4  A part moves only along the table below; IN is final.
- * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_txn.c. */
+ * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, tests/unit/engine/test_engine.c. */
 #include "base/assert.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"

@@ -2,7 +2,7 @@
  *
  * LV1  A plan stands on the plan or the void record before it; anything else is damage that the
  *      checksums cannot see, and stops.
- * Checked by tests/unit/txn/test_log_view.c. */
+ * Checked by tests/unit/txn/test_frame.c. */
 #include "txn/log_view.h"
 
 #include <stdlib.h>

@@ -15,7 +15,7 @@
  *
  * RC1  A batch is ours only by identity: number, t and plan digest (rule 1). [T1, T4]
  * RC2  Rows of one sink are never more than one batch apart (rule 5); otherwise stop. [T5]
- * Checked by asserts tagged so, tests/unit/txn/test_recover.c (a row a case) and the traces in
+ * Checked by asserts tagged so, tests/unit/txn/test_traces.c and the traces in
  * tests/integration. */
 #include <stdarg.h>
 #include <stdio.h>

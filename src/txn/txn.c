@@ -3,7 +3,7 @@
  * TX1  Batches are numbered without gaps; batch n + 1 is begun only after n was closed, and at
  *      most WEIR_TXN_IN_FLIGHT batches are not known to be in.
  * TX2  t rises strictly, over restarts too: it is drawn above all that log and ledgers have shown.
- * Checked by asserts tagged so and tests/unit/txn/test_txn.c. */
+ * Checked by asserts tagged so and tests/unit/txn/test_traces.c, tests/unit/engine/test_engine.c. */
 #include "txn/txn.h"
 
 #include <stdio.h>
