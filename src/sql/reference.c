@@ -153,7 +153,8 @@ static void put_functions(bool words, struct weir_buf *ret)
     weir_buf_append_text(ret, "\n| form | result | meaning |\n| --- | --- | --- |\n");
     for (uint32_t i = 0; i < count; i++) {
         help = functions[i].help == NULL ? help : functions[i].help;
-        if ((isalpha((unsigned char)functions[i].name[0]) != 0) != words) {
+        if ((isalpha((unsigned char)functions[i].name[0]) != 0) != words ||
+            functions[i].kernel == NULL) { /* known by name, in order to be refused */
             continue;
         }
         weir_buf_append_text(ret, "| ");
@@ -162,6 +163,23 @@ static void put_functions(bool words, struct weir_buf *ret)
         put_cell(help, ret);
         weir_buf_append_text(ret, " |\n");
     }
+}
+
+/* What the grammar has beside operators and functions. */
+static void put_constructs(struct weir_buf *ret)
+{
+    weir_buf_append_text(
+        ret, "\n## Constructs\n\n"
+             "- `AND`, `OR`, `NOT`, three-valued\n"
+             "- `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE`, `IS [NOT] UNKNOWN`\n"
+             "- `IS [NOT] DISTINCT FROM`, `[NOT] BETWEEN [SYMMETRIC]`, `[NOT] IN (list)`\n"
+             "- `CASE`, `COALESCE`, `NULLIF`\n"
+             "- `[NOT] LIKE`, `[NOT] ILIKE`, with `ESCAPE`\n"
+             "- `CAST(x AS type)`, `x::type`, `type 'literal'`, `text || anything`\n"
+             "- `EXTRACT(field FROM x)`, `SUBSTRING(x FROM a FOR b)`, `TRIM(BOTH x FROM y)`, "
+             "`POSITION(x IN y)`, `AT TIME ZONE`\n"
+             "- `now()`, `CURRENT_TIMESTAMP`, `CURRENT_DATE`, `LOCALTIMESTAMP`, `LOCALTIME`: the "
+             "batch's time\n");
 }
 
 void weir_reference_markdown(const struct weir_registry *registry, struct weir_buf *ret)
@@ -175,8 +193,9 @@ void weir_reference_markdown(const struct weir_registry *registry, struct weir_b
     put_connectors(registry, ret);
     put_metadata(ret);
     put_types(ret);
+    put_constructs(ret);
     weir_buf_append_text(ret, "\n## Operators\n");
     put_functions(false, ret);
-    weir_buf_append_text(ret, "\n## Functions\n\n`now()` is the batch's time.\n");
+    weir_buf_append_text(ret, "\n## Functions\n");
     put_functions(true, ret);
 }

@@ -500,6 +500,21 @@ static const struct refusal {
       "CREATE TABLE z (x integer) WITH (connector = 'store', dsn = 'db', mode = 'update');\nINSERT "
       "INTO z SELECT a FROM s;",
       5, 67, "mode 'update' of table \"z\" needs a PRIMARY KEY" },
+    { EXPRESSION, "'1' + '2'", 1, 12, "operator is not unique: unknown + unknown" },
+    { EXPRESSION, "ts - '1 hour'", 1, 13,
+      "invalid input syntax for type timestamp with time zone: \"1 hour\"" },
+    { EXPRESSION, "j || j", 1, 10, "||(jsonb, jsonb) is not supported yet" },
+    { EXPRESSION, "i < 1", 1, 10, "operator does not exist: interval < integer" },
+    { EXPRESSION, "ts + ts", 1, 11,
+      "operator does not exist: timestamp with time zone + timestamp with time zone" },
+    { EXPRESSION, "date '2020-01-01' + date '2020-01-01'", 1, 26,
+      "operator does not exist: date + date" },
+    { EXPRESSION, "lower(ts)", 1, 8, "function lower(timestamp with time zone) does not exist" },
+    { EXPRESSION, "extract(foo FROM a)", 1, 8,
+      "function extract(unknown, integer) does not exist" },
+    { EXPRESSION, "date_trunc(a, ts)", 1, 8,
+      "function date_trunc(integer, timestamp with time zone) does not exist" },
+    { EXPRESSION, "a ->> 'x'", 1, 10, "operator does not exist: integer ->> unknown" },
 };
 
 enum { REFUSALS = sizeof(refusals) / sizeof(refusals[0]) };
