@@ -5,8 +5,8 @@
  *
  * D1  Pure: nothing asks a clock, so 'now', 'today', 'tomorrow' and 'yesterday' are refused (0A000)
  *     where PostgreSQL would take them.
- * datetime.c has calendar, printing, casts and arithmetic, datetime_parse.c reads,
- * datetime_extract.c has extract and date_trunc. */
+ * datetime.c has calendar, printing, casts and arithmetic, datetime_parse.c and
+ * datetime_read.c read, datetime_extract.c has extract and date_trunc. */
 #ifndef WEIR_CHUNK_DATETIME_H
 #define WEIR_CHUNK_DATETIME_H
 

@@ -1,5 +1,5 @@
-/* datetime_fields.h: for datetime_parse.c and interval_parse.c only: cuts the text of a date, time or interval
- * into fields (numbers, words, "2013-01-01", "05:00:00", "-08:00") and knows the words.
+/* datetime_fields.h: for datetime_*.c and interval_parse.c only: cuts the text of a date, time or
+ * interval into fields (numbers, words, "2013-01-01", "05:00:00", "-08:00") and knows the words.
  *
  * Where fields begin and end, and what kind they look like, follows PostgreSQL's rules, because
  * what a text may look like rests on them: any order, any punctuation between. */

@@ -1,75 +1,14 @@
-/* datetime_parse.c: the text of dates, times and timestamps, with DateStyle "ISO, MDY".
+/* datetime_parse.c: the text of dates, times and timestamps.
  *
  * Nearly all texts are "YYYY-MM-DD HH:MM:SS" with or without fraction and offset: read_iso()
- * takes these. The rest goes field by field, each saying which parts of a date and time it gives;
- * a part given twice is an error, and a number's meaning depends on the parts that are known when
- * it comes. The result of both ways is the same where both apply: tests/unit/chunk/test_datetime.c. */
+ * takes these. The rest goes through datetime_read.c. The result of both ways is the same where
+ * both apply: tests/unit/chunk/test_value_text.c. */
 #include "chunk/datetime.h"
 
-#include "chunk/datetime_fields.h"
+#include "chunk/datetime_read.h"
 #include "chunk/scalar_text.h"
 
-/* Parts of a date and time that a field can give. */
-enum part {
-    PART_YEAR = 1 << 0,
-    PART_MONTH = 1 << 1,
-    PART_DAY = 1 << 2,
-    PART_DAY_OF_YEAR = 1 << 3,
-    PART_TIME = 1 << 4,
-    PART_ZONE = 1 << 5,
-    PART_SUMMER = 1 << 6,
-    PART_AM_PM = 1 << 7,
-    PART_ERA = 1 << 8,
-    PART_DAY_OF_WEEK = 1 << 9,
-    PART_SPECIAL = 1 << 10,
-    PART_DATE = PART_YEAR | PART_MONTH | PART_DAY,
-};
-
-enum outcome {
-    READ_OK,
-    READ_BAD_FORMAT,
-    READ_OUT_OF_RANGE,
-    READ_BAD_OFFSET,
-    READ_NEEDS_CLOCK,
-    READ_BAD_ZONE,
-    READ_UNSUPPORTED,
-};
-
-enum special { SPECIAL_NONE, SPECIAL_EPOCH, SPECIAL_PINF, SPECIAL_NINF };
-
-enum {
-    HOURS_NOT_GIVEN = -1,
-    OFFSET_HOURS_MAX = 15,
-    UNIX_EPOCH_DATE = -10957,
-    YEAR_END = 5880000, /* beyond the dates, and days are still counted in 32 bits */
-};
-
-/* What the fields have said so far. */
-struct reading {
-    uint32_t parts;
-    int32_t year, month, day, day_of_year;
-    int32_t hour, minute, second;
-    int64_t fraction_us;
-    int32_t offset_s; /* east of Greenwich */
-    int32_t am_pm;    /* hours to add, or HOURS_NOT_GIVEN */
-    bool is_bc;
-    bool is_year_short; /* of one or two digits */
-    bool is_julian;     /* a day number, which needs no calendar */
-    bool has_month_name;
-    bool time_only;
-    bool date_allowed; /* with time_only: only in front of the time */
-    char prefix;       /* 't' or 'j': what the next field must be; 0: anything */
-    enum special special;
-    const char *culprit; /* for READ_NEEDS_CLOCK and READ_BAD_ZONE */
-};
-
-/* The two decimal digits at p, or -1. */
-static int32_t two_digits(const char *p)
-{
-    unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
-
-    return tens <= 9 && ones <= 9 ? (int32_t)(tens * 10 + ones) : -1;
-}
+enum { UNIX_EPOCH_DATE = -10957 };
 
 /* "Z", "+hh", "+hhmm", "+hh:mm" up to the very end. */
 static bool read_iso_offset(const char *p, const char *end, int32_t *ret_s)
@@ -84,16 +23,16 @@ static bool read_iso_offset(const char *p, const char *end, int32_t *ret_s)
     if ((*p != '+' && *p != '-') || end - p < 3) {
         return false;
     }
-    hours = two_digits(p + 1);
+    hours = weir_two_digits(p + 1);
     p += 3;
     if (p != end) {
         p += *p == ':';
         if (end - p != 2) {
             return false;
         }
-        minutes = two_digits(p);
+        minutes = weir_two_digits(p);
     }
-    if (hours < 0 || hours > OFFSET_HOURS_MAX || minutes < 0 || minutes > 59) {
+    if (hours < 0 || hours > WEIR_OFFSET_HOURS_MAX || minutes < 0 || minutes > 59) {
         return false;
     }
     *ret_s = (hours * 60 + minutes) * (negative ? -60 : 60);
@@ -114,10 +53,11 @@ static bool read_iso(struct weir_str text, int32_t *ret_date, int64_t *ret_time_
     if (text.len < 10 || p[4] != '-' || p[7] != '-') {
         return false;
     }
-    year =
-        two_digits(p) < 0 || two_digits(p + 2) < 0 ? -1 : two_digits(p) * 100 + two_digits(p + 2);
-    month = two_digits(p + 5);
-    day = two_digits(p + 8);
+    year = weir_two_digits(p) < 0 || weir_two_digits(p + 2) < 0
+               ? -1
+               : weir_two_digits(p) * 100 + weir_two_digits(p + 2);
+    month = weir_two_digits(p + 5);
+    day = weir_two_digits(p + 8);
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > weir_days_in_month(year, month)) {
         return false;
     }
@@ -128,9 +68,9 @@ static bool read_iso(struct weir_str text, int32_t *ret_date, int64_t *ret_time_
     if (text.len < 19 || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' || p[16] != ':') {
         return false;
     }
-    hour = two_digits(p + 11);
-    minute = two_digits(p + 14);
-    second = two_digits(p + 17);
+    hour = weir_two_digits(p + 11);
+    minute = weir_two_digits(p + 14);
+    second = weir_two_digits(p + 17);
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {
         return false;
     }
@@ -149,526 +89,27 @@ static bool read_iso(struct weir_str text, int32_t *ret_date, int64_t *ret_time_
     return p == end || read_iso_offset(p, end, ret_offset_s);
 }
 
-/* Numbers without separators: "20130101", "130101", "050000.5", "0500". */
-static enum outcome read_run(struct reading *r, char *text, uint32_t known, uint32_t *ret_parts)
-{
-    char *point = strchr(text, '.');
-    size_t len = strlen(text);
-    int32_t year;
-    const char *end;
-
-    if (point != NULL) {
-        if (!weir_datetime_fraction(point, &r->fraction_us)) {
-            return READ_BAD_FORMAT;
-        }
-        *point = '\0';
-        len = (size_t)(point - text);
-    } else if ((known & PART_DATE) != PART_DATE && len >= 6) {
-        r->day = two_digits(text + len - 2);
-        r->month = two_digits(text + len - 4);
-        text[len - 4] = '\0';
-        if (!weir_datetime_int(text, &end, &year)) {
-            return READ_OUT_OF_RANGE;
-        }
-        r->year = year;
-        r->is_year_short = r->is_year_short || len - 4 == 2;
-        *ret_parts = PART_DATE;
-        return READ_OK;
-    }
-    if ((known & PART_TIME) != 0 || (len != 6 && len != 4)) {
-        return READ_BAD_FORMAT;
-    }
-    r->hour = two_digits(text);
-    r->minute = two_digits(text + 2);
-    r->second = len == 6 ? two_digits(text + 4) : 0;
-    *ret_parts = PART_TIME;
-    return READ_OK;
-}
-
-/* A number within a date: month, day or year, by what is known. */
-static enum outcome read_number(struct reading *r, char *text, uint32_t known, uint32_t *ret_parts)
-{
-    size_t len = strlen(text);
-    const char *end;
-    int32_t value;
-
-    if (!weir_datetime_int(text, &end, &value)) {
-        return READ_OUT_OF_RANGE;
-    }
-    if (end == text) {
-        return READ_BAD_FORMAT;
-    }
-    if (*end == '.') {
-        if (end - text > 2) { /* "040506.789" */
-            return read_run(r, text, known | PART_DATE, ret_parts);
-        }
-        if (!weir_datetime_fraction(end, &r->fraction_us)) {
-            return READ_BAD_FORMAT;
-        }
-    } else if (*end != '\0') {
-        return READ_BAD_FORMAT;
-    }
-    if (len == 3 && (known & PART_DATE) == PART_YEAR && value >= 1 && value <= 366) {
-        r->day_of_year = value;
-        *ret_parts = PART_DAY_OF_YEAR | PART_MONTH | PART_DAY;
-        return READ_OK;
-    }
-    switch (known & PART_DATE) {
-    case 0: /* a long number can only be a year; else the month comes first */
-        *ret_parts = len >= 3 ? PART_YEAR : PART_MONTH;
-        break;
-    case PART_MONTH: /* behind a name of a month: year or day, by its length */
-        *ret_parts = r->has_month_name && len >= 3 ? PART_YEAR : PART_DAY;
-        break;
-    case PART_YEAR:
-    case PART_DAY:
-        *ret_parts = PART_MONTH;
-        break;
-    case PART_YEAR | PART_MONTH:
-        *ret_parts = PART_DAY;
-        if (r->has_month_name && len >= 3 && r->is_year_short) {
-            /* What was taken for a year of two digits was the day. */
-            r->day = r->year;
-            r->year = value;
-            r->is_year_short = false;
-            return READ_OK;
-        }
-        break;
-    case PART_MONTH | PART_DAY:
-        *ret_parts = PART_YEAR;
-        break;
-    case PART_DATE:
-        return read_run(r, text, known, ret_parts);
-    default:
-        return READ_BAD_FORMAT;
-    }
-    if (*ret_parts == PART_YEAR) {
-        r->year = value;
-        r->is_year_short = len <= 2;
-    } else if (*ret_parts == PART_MONTH) {
-        r->month = value;
-    } else {
-        r->day = value;
-    }
-    return READ_OK;
-}
-
-/* Cuts the next run of letters or of digits out of a date's field, or yields NULL. *ret_bad: there
- * are characters, but no run. */
-static char *next_run(char **p, bool *ret_bad)
-{
-    char *start;
-    bool digits;
-
-    while (**p != '\0' && !weir_char_is_digit(**p) && !(**p >= 'a' && **p <= 'z')) {
-        *ret_bad = true;
-        ++*p;
-    }
-    start = *p;
-    if (*start == '\0') {
-        return NULL;
-    }
-    *ret_bad = false;
-    digits = weir_char_is_digit(*start);
-    while (digits ? weir_char_is_digit(**p) : (**p >= 'a' && **p <= 'z')) {
-        ++*p;
-    }
-    if (**p != '\0') {
-        **p = '\0';
-        ++*p;
-    }
-    return start;
-}
-
-/* "2013-01-01", "1/8/1999", "08-jan-99". Names first, for they say what the numbers are not. */
-static enum outcome read_date(struct reading *r, char *text, uint32_t known, uint32_t *ret_parts)
-{
-    char *runs[WEIR_DATETIME_FIELDS_MAX];
-    uint32_t count = 0;
-    uint32_t parts;
-    bool is_bad = false;
-    int32_t value;
-
-    *ret_parts = 0;
-    for (char *run = next_run(&text, &is_bad); run != NULL; run = next_run(&text, &is_bad)) {
-        if (count == WEIR_DATETIME_FIELDS_MAX) {
-            return READ_BAD_FORMAT;
-        }
-        runs[count++] = run;
-    }
-    if (is_bad) {
-        return READ_BAD_FORMAT;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (weir_char_is_digit(runs[i][0])) {
-            continue;
-        }
-        enum weir_datetime_word_kind kind = weir_datetime_core_word(runs[i], &value);
-        if (kind != WEIR_WORD_IGNORED) {
-            if (kind != WEIR_WORD_MONTH || ((known | *ret_parts) & PART_MONTH) != 0) {
-                return READ_BAD_FORMAT;
-            }
-            r->month = value;
-            r->has_month_name = true;
-            *ret_parts |= PART_MONTH;
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!weir_char_is_digit(runs[i][0])) {
-            continue;
-        }
-        enum outcome outcome = read_number(r, runs[i], known | *ret_parts, &parts);
-        if (outcome != READ_OK) {
-            return outcome;
-        }
-        if (((known | *ret_parts) & parts) != 0) {
-            return READ_BAD_FORMAT;
-        }
-        *ret_parts |= parts;
-    }
-    /* Nothing but a zone may stand in front of a date that is written in one piece. */
-    parts = (known | *ret_parts) & ~(uint32_t)(PART_DAY_OF_YEAR | PART_ZONE);
-    return parts == PART_DATE ? READ_OK : READ_BAD_FORMAT;
-}
-
-/* "05:00", "05:00:00.5"; "00:00.5" is minutes and seconds. */
-static enum outcome read_time(struct reading *r, const char *text, uint32_t *ret_parts)
-{
-    const char *p;
-
-    *ret_parts = PART_TIME;
-    r->second = 0;
-    r->fraction_us = 0;
-    if (!weir_datetime_int(text, &p, &r->hour)) {
-        return READ_OUT_OF_RANGE;
-    }
-    if (*p != ':') {
-        return READ_BAD_FORMAT;
-    }
-    if (!weir_datetime_int(p + 1, &p, &r->minute)) {
-        return READ_OUT_OF_RANGE;
-    }
-    if (*p == ':' && !weir_datetime_int(p + 1, &p, &r->second)) {
-        return READ_OUT_OF_RANGE;
-    }
-    if (*p == '.') {
-        if (!weir_datetime_fraction(p, &r->fraction_us)) {
-            return READ_BAD_FORMAT;
-        }
-        if (strchr(text, ':') == strrchr(text, ':')) {
-            r->second = r->minute;
-            r->minute = r->hour;
-            r->hour = 0;
-        }
-    } else if (*p != '\0') {
-        return READ_BAD_FORMAT;
-    }
-    if (r->hour < 0 || r->minute < 0 || r->minute > 59 || r->second < 0 || r->second > 60) {
-        return READ_OUT_OF_RANGE;
-    }
-    return READ_OK;
-}
-
-/* "+05", "-0800", "+05:30", "+05:30:15". */
-static enum outcome read_offset(struct reading *r, const char *text, uint32_t *ret_parts)
-{
-    int32_t hours, minutes = 0, seconds = 0;
-    const char *p;
-
-    *ret_parts = PART_ZONE;
-    if (text[0] != '+' && text[0] != '-') {
-        return READ_BAD_FORMAT;
-    }
-    if (!weir_datetime_int(text + 1, &p, &hours)) {
-        return READ_BAD_OFFSET;
-    }
-    if (*p == ':') {
-        if (!weir_datetime_int(p + 1, &p, &minutes) ||
-            (*p == ':' && !weir_datetime_int(p + 1, &p, &seconds))) {
-            return READ_BAD_OFFSET;
-        }
-    } else if (*p == '\0' && strlen(text) > 3) {
-        minutes = hours % 100;
-        hours /= 100;
-    }
-    if (hours < 0 || hours > OFFSET_HOURS_MAX || minutes < 0 || minutes > 59 || seconds < 0 ||
-        seconds > 59) {
-        return READ_BAD_OFFSET;
-    }
-    r->offset_s = (hours * 60 + minutes) * 60 + seconds;
-    r->offset_s = text[0] == '-' ? -r->offset_s : r->offset_s;
-    return *p == '\0' ? READ_OK : READ_BAD_FORMAT;
-}
-
-/* A number by itself, or behind "T" or "J". */
-static enum outcome read_number_field(struct reading *r, char *text, uint32_t *ret_parts)
-{
-    uint32_t known = r->parts | (r->time_only ? PART_DATE : 0);
-    const char *point = strchr(text, '.');
-    size_t whole = point == NULL ? strlen(text) : (size_t)(point - text);
-    const char *end;
-    int32_t days;
-
-    if (r->prefix == 't') {
-        r->prefix = 0;
-        return read_run(r, text, known | PART_DATE, ret_parts);
-    }
-    if (r->prefix == 'j') {
-        r->prefix = 0;
-        if (point != NULL || !weir_datetime_int(text, &end, &days) || *end != '\0') {
-            return point != NULL ? READ_UNSUPPORTED : READ_BAD_FORMAT;
-        }
-        if (days < 0) {
-            return READ_OUT_OF_RANGE;
-        }
-        struct weir_civil civil = weir_civil_from_days(days + WEIR_DATE_MIN);
-        r->year = civil.year;
-        r->month = civil.month;
-        r->day = civil.day;
-        r->is_julian = true;
-        *ret_parts = PART_DATE;
-        return READ_OK;
-    }
-    if (point != NULL && (known & PART_DATE) == 0) {
-        return read_date(r, text, known, ret_parts); /* "1.8.1999" was a date already: "1999.123" */
-    }
-    if ((point != NULL && whole > 2) ||
-        (whole >= 6 && ((known & PART_DATE) == 0 || (known & PART_TIME) == 0))) {
-        return read_run(r, text, known, ret_parts);
-    }
-    return read_number(r, text, known, ret_parts);
-}
-
-/* A field with separators: a date, or when that is known already a time run together with an offset
- * ("040506-08"), or a zone's name. */
-static enum outcome read_date_field(struct reading *r, char *text, uint32_t *ret_parts)
-{
-    bool is_date = r->time_only ? r->date_allowed : (r->parts & PART_DATE) != PART_DATE;
-    uint32_t run_parts;
-    char *minus;
-
-    if (r->prefix == 'j') {
-        return READ_UNSUPPORTED;
-    }
-    if (is_date && r->prefix == 0) {
-        return read_date(r, text, r->parts, ret_parts);
-    }
-    if (!weir_char_is_digit(text[0]) && r->prefix == 0) {
-        r->culprit = text;
-        return READ_BAD_ZONE;
-    }
-    r->prefix = 0;
-    minus = strchr(text, '-');
-    if ((r->parts & PART_TIME) != 0 || minus == NULL) {
-        return READ_BAD_FORMAT;
-    }
-    enum outcome outcome = read_offset(r, minus, ret_parts);
-    *minus = '\0';
-    if (outcome == READ_OK) {
-        outcome = read_run(r, text, r->parts | PART_DATE, &run_parts);
-        *ret_parts |= run_parts;
-    }
-    return outcome;
-}
-
-/* A word. ret_parts stays 0 for one that gives nothing. */
-static enum outcome read_word(struct reading *r, const char *text, bool is_last,
-                              uint32_t *ret_parts)
-{
-    int32_t value = 0;
-    enum weir_datetime_word_kind kind = weir_datetime_word(text, &value);
-
-    switch (kind) {
-    case WEIR_WORD_IGNORED:
-        return READ_OK;
-    case WEIR_WORD_MONTH:
-        *ret_parts = PART_MONTH;
-        if ((r->parts & PART_MONTH) != 0 && !r->has_month_name && (r->parts & PART_DAY) == 0 &&
-            r->month >= 1 && r->month <= 31) {
-            r->day = r->month; /* "8 january": the number was the day */
-            *ret_parts = PART_DAY;
-        }
-        r->has_month_name = true;
-        r->month = value;
-        return READ_OK;
-    case WEIR_WORD_DAY_OF_WEEK:
-        *ret_parts = PART_DAY_OF_WEEK;
-        return READ_OK;
-    case WEIR_WORD_AM_PM:
-        *ret_parts = PART_AM_PM;
-        r->am_pm = value;
-        return READ_OK;
-    case WEIR_WORD_ERA:
-        *ret_parts = PART_ERA;
-        r->is_bc = value == 1;
-        return READ_OK;
-    case WEIR_WORD_ZONE:
-        *ret_parts = PART_ZONE;
-        r->offset_s = value;
-        return READ_OK;
-    case WEIR_WORD_SUMMER:
-        *ret_parts = PART_SUMMER;
-        r->offset_s += value;
-        return (r->parts & PART_ZONE) != 0 ? READ_OK : READ_BAD_FORMAT;
-    case WEIR_WORD_PREFIX:
-        r->prefix = (char)value;
-        return is_last || (value == 't' && !r->time_only && (r->parts & PART_DATE) != PART_DATE)
-                   ? READ_BAD_FORMAT
-                   : READ_OK;
-    case WEIR_WORD_MIDNIGHT:
-        *ret_parts = PART_TIME | PART_ZONE;
-        return READ_OK;
-    case WEIR_WORD_EPOCH:
-    case WEIR_WORD_PINF:
-    case WEIR_WORD_NINF:
-        *ret_parts = PART_SPECIAL;
-        r->special = kind == WEIR_WORD_EPOCH  ? SPECIAL_EPOCH
-                     : kind == WEIR_WORD_PINF ? SPECIAL_PINF
-                                              : SPECIAL_NINF;
-        return r->time_only ? READ_BAD_FORMAT : READ_OK;
-    case WEIR_WORD_CLOCK:
-        r->culprit = text;
-        return r->time_only && strcmp(text, "now") != 0 ? READ_BAD_FORMAT : READ_NEEDS_CLOCK;
-    case WEIR_WORD_UNIT:
-        return READ_UNSUPPORTED;
-    case WEIR_WORD_NONE:
-        break;
-    }
-    return READ_BAD_FORMAT;
-}
-
-static enum outcome read_field(struct reading *r, const struct weir_datetime_field *field,
-                               bool is_last)
-{
-    uint32_t parts = 0;
-    enum outcome outcome;
-
-    if (r->prefix != 0 && field->kind != WEIR_FIELD_NUMBER && field->kind != WEIR_FIELD_DATE &&
-        !(field->kind == WEIR_FIELD_TIME && r->prefix == 't')) {
-        return READ_BAD_FORMAT;
-    }
-    switch (field->kind) {
-    case WEIR_FIELD_NUMBER:
-        outcome = read_number_field(r, field->text, &parts);
-        break;
-    case WEIR_FIELD_DATE:
-        outcome = read_date_field(r, field->text, &parts);
-        break;
-    case WEIR_FIELD_TIME:
-        r->prefix = 0;
-        outcome = read_time(r, field->text, &parts);
-        break;
-    case WEIR_FIELD_SIGNED:
-        outcome = read_offset(r, field->text, &parts);
-        break;
-    default:
-        outcome = read_word(r, field->text, is_last, &parts);
-        break;
-    }
-    if (outcome == READ_OK && (r->parts & parts) != 0) {
-        return READ_BAD_FORMAT;
-    }
-    r->parts |= parts;
-    return outcome;
-}
-
-/* Makes year, month and day of what was given, and checks them against the calendar. */
-static enum outcome settle_date(struct reading *r)
-{
-    if ((r->parts & PART_YEAR) != 0 && !r->is_julian) {
-        if (!r->is_bc && r->is_year_short) {
-            r->year += r->year < 70 ? 2000 : r->year < 100 ? 1900 : 0;
-        } else if (r->year <= 0) {
-            return READ_OUT_OF_RANGE;
-        }
-        r->year = r->is_bc ? 1 - r->year : r->year;
-    }
-    if (r->year > YEAR_END || r->year < -YEAR_END) {
-        r->year = r->year > 0 ? YEAR_END : -YEAR_END; /* the caller says that it is out of range */
-    }
-    if ((r->parts & PART_DAY_OF_YEAR) != 0) {
-        int32_t days = weir_days_from_civil(r->year, 1, 1) + r->day_of_year - 1;
-        struct weir_civil civil = weir_civil_from_days(days);
-        r->year = civil.year;
-        r->month = civil.month;
-        r->day = civil.day;
-    }
-    if (((r->parts & PART_MONTH) != 0 && (r->month < 1 || r->month > 12)) ||
-        ((r->parts & PART_DAY) != 0 && (r->day < 1 || r->day > 31)) ||
-        ((r->parts & PART_DATE) == PART_DATE && r->day > weir_days_in_month(r->year, r->month))) {
-        return READ_OUT_OF_RANGE;
-    }
-    return READ_OK;
-}
-
-static enum outcome settle_time(struct reading *r)
-{
-    if (r->am_pm != HOURS_NOT_GIVEN) {
-        if (r->hour > 12) {
-            return READ_OUT_OF_RANGE;
-        }
-        r->hour = r->hour % 12 + r->am_pm;
-    }
-    if (r->hour < 0 || r->minute < 0 || r->second < 0 || r->minute > 59 || r->second > 60 ||
-        r->hour > 24 ||
-        (r->hour == 24 && (r->minute != 0 || r->second != 0 || r->fraction_us != 0))) {
-        return READ_OUT_OF_RANGE;
-    }
-    return READ_OK;
-}
-
-static enum outcome read_all(struct weir_str text, bool time_only,
-                             struct weir_datetime_fields *fields, struct reading *ret)
-{
-    enum outcome outcome = READ_OK;
-
-    *ret = (struct reading){ .am_pm = HOURS_NOT_GIVEN, .time_only = time_only };
-    if (!weir_datetime_split(text, fields)) {
-        return READ_BAD_FORMAT;
-    }
-    for (uint32_t i = 0; i < fields->count && outcome == READ_OK; i++) {
-        ret->date_allowed = i == 0 && fields->count >= 2 &&
-                            (fields->items[fields->count - 1].kind == WEIR_FIELD_DATE ||
-                             fields->items[1].kind == WEIR_FIELD_TIME);
-        outcome = read_field(ret, &fields->items[i], i + 1 == fields->count);
-    }
-    if (outcome != READ_OK) {
-        return outcome;
-    }
-    outcome = settle_date(ret);
-    if (outcome == READ_OK) {
-        outcome = settle_time(ret);
-    }
-    uint32_t needed = ret->special != SPECIAL_NONE ? PART_SPECIAL
-                      : time_only                  ? PART_TIME
-                                                   : PART_DATE;
-    if (outcome == READ_OK && (ret->parts & needed) != needed) {
-        return READ_BAD_FORMAT;
-    }
-    return outcome;
-}
-
-static int read_error(enum outcome outcome, const struct reading *r, const char *type_name,
-                      struct weir_str text, struct weir_value_error *verr)
+static int read_error(enum weir_datetime_outcome outcome, const struct weir_datetime_reading *r,
+                      const char *type_name, struct weir_str text, struct weir_value_error *verr)
 {
     switch (outcome) {
-    case READ_OUT_OF_RANGE:
+    case WEIR_READ_OUT_OF_RANGE:
         return weir_value_error_set(verr, "22008", "date/time field value out of range: \"%.*s\"",
                                     WEIR_STR_ARG(text));
-    case READ_BAD_OFFSET:
+    case WEIR_READ_BAD_OFFSET:
         return weir_value_error_set(verr, "22009", "time zone displacement out of range: \"%.*s\"",
                                     WEIR_STR_ARG(text));
-    case READ_NEEDS_CLOCK:
+    case WEIR_READ_NEEDS_CLOCK:
         return weir_value_error_set(verr, "0A000",
                                     "\"%s\" as a value of type %s is not supported: it depends on "
                                     "when it is read; use now(), the batch's time",
                                     r->culprit, type_name);
-    case READ_BAD_ZONE:
+    case WEIR_READ_BAD_ZONE:
         return weir_value_error_set(verr, "0A000",
                                     "time zone \"%s\" is not supported: give the offset from UTC "
                                     "instead, such as -05:00",
                                     r->culprit);
-    case READ_UNSUPPORTED:
+    case WEIR_READ_UNSUPPORTED:
         return weir_value_error_set(verr, "0A000",
                                     "units before the numbers of a %s are not supported: \"%.*s\"",
                                     type_name, WEIR_STR_ARG(text));
@@ -678,7 +119,7 @@ static int read_error(enum outcome outcome, const struct reading *r, const char 
     }
 }
 
-static int64_t time_of_day(const struct reading *r)
+static int64_t time_of_day(const struct weir_datetime_reading *r)
 {
     return r->hour * WEIR_HOUR_US + r->minute * WEIR_MINUTE_US + r->second * WEIR_SECOND_US +
            r->fraction_us;
@@ -687,28 +128,28 @@ static int64_t time_of_day(const struct reading *r)
 int weir_date_parse(struct weir_str text, int32_t *ret, struct weir_value_error *verr)
 {
     struct weir_datetime_fields fields;
-    struct reading r;
+    struct weir_datetime_reading r;
     int64_t time_us;
     int32_t offset_s, days;
-    enum outcome outcome;
+    enum weir_datetime_outcome outcome;
 
     if (read_iso(text, &days, &time_us, &offset_s)) {
         *ret = days;
         return WEIR_OK;
     }
-    outcome = read_all(text, false, &fields, &r);
-    if (outcome != READ_OK) {
+    outcome = weir_datetime_read(text, false, &fields, &r);
+    if (outcome != WEIR_READ_OK) {
         return read_error(outcome, &r, "date", text, verr);
     }
     switch (r.special) {
-    case SPECIAL_EPOCH:
+    case WEIR_SPECIAL_EPOCH:
         *ret = UNIX_EPOCH_DATE;
         return WEIR_OK;
-    case SPECIAL_PINF:
-    case SPECIAL_NINF:
-        *ret = r.special == SPECIAL_PINF ? WEIR_DATE_PINF : WEIR_DATE_NINF;
+    case WEIR_SPECIAL_PINF:
+    case WEIR_SPECIAL_NINF:
+        *ret = r.special == WEIR_SPECIAL_PINF ? WEIR_DATE_PINF : WEIR_DATE_NINF;
         return WEIR_OK;
-    case SPECIAL_NONE:
+    case WEIR_SPECIAL_NONE:
         break;
     }
     days = weir_days_from_civil(r.year, r.month, r.day);
@@ -724,10 +165,10 @@ int weir_time_parse(struct weir_str text, int32_t typmod, int64_t *ret,
                     struct weir_value_error *verr)
 {
     struct weir_datetime_fields fields;
-    struct reading r;
-    enum outcome outcome = read_all(text, true, &fields, &r);
+    struct weir_datetime_reading r;
+    enum weir_datetime_outcome outcome = weir_datetime_read(text, true, &fields, &r);
 
-    if (outcome != READ_OK) {
+    if (outcome != WEIR_READ_OK) {
         return read_error(outcome, &r, "time", text, verr);
     }
     *ret = weir_timestamp_fit(time_of_day(&r), typmod);
@@ -739,29 +180,29 @@ static int timestamp_parse(struct weir_str text, int32_t typmod, bool with_zone,
 {
     const char *type_name = with_zone ? "timestamp with time zone" : "timestamp";
     struct weir_datetime_fields fields;
-    struct reading r;
+    struct weir_datetime_reading r;
     int64_t us;
     int32_t days, offset_s;
-    enum outcome outcome;
+    enum weir_datetime_outcome outcome;
 
     if (read_iso(text, &days, &us, &offset_s)) {
         us += days * WEIR_DAY_US - (with_zone ? offset_s * WEIR_SECOND_US : 0);
         *ret = weir_timestamp_fit(us, typmod);
         return WEIR_OK;
     }
-    outcome = read_all(text, false, &fields, &r);
-    if (outcome != READ_OK) {
+    outcome = weir_datetime_read(text, false, &fields, &r);
+    if (outcome != WEIR_READ_OK) {
         return read_error(outcome, &r, type_name, text, verr);
     }
     switch (r.special) {
-    case SPECIAL_EPOCH:
+    case WEIR_SPECIAL_EPOCH:
         *ret = -WEIR_UNIX_TO_PG_EPOCH_US;
         return WEIR_OK;
-    case SPECIAL_PINF:
-    case SPECIAL_NINF:
-        *ret = r.special == SPECIAL_PINF ? WEIR_TIMESTAMP_PINF : WEIR_TIMESTAMP_NINF;
+    case WEIR_SPECIAL_PINF:
+    case WEIR_SPECIAL_NINF:
+        *ret = r.special == WEIR_SPECIAL_PINF ? WEIR_TIMESTAMP_PINF : WEIR_TIMESTAMP_NINF;
         return WEIR_OK;
-    case SPECIAL_NONE:
+    case WEIR_SPECIAL_NONE:
         break;
     }
     days = weir_days_from_civil(r.year, r.month, r.day);

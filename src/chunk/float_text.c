@@ -2,7 +2,7 @@
  *
  * Input is strtod()'s, as in PostgreSQL; plain short decimals, the usual case, take a way of their
  * own that gives the same bits: a mantissa of at most 2^53 and a power of ten of at most 10^22 are
- * both exact doubles, so one multiplication or division rounds once.
+ * both exact doubles, so one division rounds once. Likewise 2^24 and 10^10 for real.
  *
  * Output is the shortest decimal that lies strictly inside the value's rounding interval, and of
  * those the nearest, in PostgreSQL's layout. "Strictly" matters: 1e+23 is just in the middle
@@ -22,6 +22,8 @@ __extension__ typedef __int128 int128;
 enum {
     FAST_DIGITS_MAX = 15, /* any such mantissa is below 2^53 */
     FAST_POWER_MAX = 22,  /* 10^22 is the last exact power of ten */
+    FLOAT4_MANTISSA_MAX = 1 << FLT_MANT_DIG,
+    FLOAT4_POWER_MAX = 10, /* and 10^10 of real */
     TEXT_BYTES_STACK = 512,
 };
 
@@ -45,36 +47,34 @@ static locale_t get_c_locale(void)
     return c_locale;
 }
 
-/* Plain decimals of few digits: "12", "-0.5", "1.25e3". false when the text is anything else. */
-static bool fast_parse(struct weir_str text, double *ret)
+/* A plain decimal: mantissa / 10^places. */
+struct plain_decimal {
+    uint64_t mantissa;
+    int places;
+    bool negative;
+};
+
+/* Plain decimals of few digits: "12", "-0.5". false when the text is anything else. */
+static bool plain_parse(struct weir_str text, struct plain_decimal *ret)
 {
     const char *p = text.data;
     const char *end = p + text.len;
-    bool negative = p < end && *p == '-';
-    uint64_t mantissa = 0;
-    int digits = 0, exponent = 0;
+    const char *point = NULL;
+    int digits = 0;
 
-    p += negative;
-    for (; p < end && weir_char_is_digit(*p); p++, digits++) {
-        mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-        if (digits >= FAST_DIGITS_MAX) {
+    *ret = (struct plain_decimal){ .negative = p < end && *p == '-' };
+    for (p += ret->negative; p < end; p++) {
+        if (weir_char_is_digit(*p) && digits < FAST_DIGITS_MAX) {
+            ret->mantissa = ret->mantissa * 10 + (uint64_t)(*p - '0');
+            digits++;
+        } else if (*p == '.' && point == NULL && digits != 0) {
+            point = p;
+        } else {
             return false;
         }
     }
-    if (p < end && *p == '.' && digits != 0) {
-        for (p++; p < end && weir_char_is_digit(*p); p++, digits++, exponent--) {
-            mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-            if (digits >= FAST_DIGITS_MAX) {
-                return false;
-            }
-        }
-    }
-    if (p != end || digits == 0) {
-        return false;
-    }
-    double value = (double)mantissa / powers_of_ten[-exponent];
-    *ret = negative ? -value : value;
-    return true;
+    ret->places = point == NULL ? 0 : (int)(end - point - 1);
+    return digits != 0;
 }
 
 typedef bool strto_fn(const char *text, char **ret_end, double *ret);
@@ -133,7 +133,11 @@ static int float_parse(struct weir_str text, const char *type_name, strto_fn *co
 
 int weir_float8_parse(struct weir_str text, double *ret, struct weir_value_error *verr)
 {
-    if (fast_parse(text, ret)) {
+    struct plain_decimal plain;
+
+    if (plain_parse(text, &plain)) {
+        double value = (double)plain.mantissa / powers_of_ten[plain.places];
+        *ret = plain.negative ? -value : value;
         return WEIR_OK;
     }
     return float_parse(text, "double precision", strto_float8, ret, verr);
@@ -141,9 +145,17 @@ int weir_float8_parse(struct weir_str text, double *ret, struct weir_value_error
 
 int weir_float4_parse(struct weir_str text, float *ret, struct weir_value_error *verr)
 {
+    struct plain_decimal plain;
     double value;
-    int rc = float_parse(text, "real", strto_float4, &value, verr);
+    int rc;
 
+    if (plain_parse(text, &plain) && plain.mantissa <= FLOAT4_MANTISSA_MAX &&
+        plain.places <= FLOAT4_POWER_MAX) {
+        float quotient = (float)plain.mantissa / (float)powers_of_ten[plain.places];
+        *ret = plain.negative ? -quotient : quotient;
+        return WEIR_OK;
+    }
+    rc = float_parse(text, "real", strto_float4, &value, verr);
     if (rc == WEIR_OK) {
         *ret = (float)value;
     }
