@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log_line.h"
@@ -256,17 +257,34 @@ int weir_postgres_run(const struct weir_postgres_sink *sink, PGconn *connection,
     return weir_postgres_wait(sink, connection, ret, ret_failed, err);
 }
 
-int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection, int pid,
-                            struct weir_error *err)
+int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection,
+                            const char *which, struct weir_error *err)
 {
+    /* Not pg_terminate_backend(pid, timeout): it looks again only every 100 ms, and most backends
+     * whose client is dead are gone after one or two. */
+    const char *what = "pg_catalog.pg_terminate_backend(pid)";
+    int64_t deadline = now_ms() + WEIR_POSTGRES_TERMINATE_WAIT_MS;
+    unsigned pause_us = 500;
+    bool gone = false;
     char sql[512];
+    int rc = WEIR_OK;
 
-    /* The number alone may be somebody else's by now: name and role must be ours as well. */
-    (void)snprintf(
-        sql, sizeof(sql),
-        "SELECT pg_catalog.pg_terminate_backend(pid, %d) FROM pg_catalog.pg_stat_activity"
-        " WHERE pid = %d AND pid <> pg_catalog.pg_backend_pid()"
-        " AND application_name = '%s' AND usename = current_user",
-        WEIR_POSTGRES_TERMINATE_WAIT_MS, pid, sink->application_name);
-    return weir_postgres_run(sink, connection, sql, NULL, NULL, err);
+    while (rc == WEIR_OK && !gone && now_ms() < deadline) {
+        PGresult *result = NULL;
+
+        (void)snprintf(
+            sql, sizeof(sql),
+            "SELECT pg_catalog.count(%s) FROM pg_catalog.pg_stat_activity"
+            " WHERE pid <> pg_catalog.pg_backend_pid() AND usename = current_user AND %s",
+            what, which);
+        rc = weir_postgres_run(sink, connection, sql, &result, NULL, err);
+        gone = rc == WEIR_OK && strcmp(PQgetvalue(result, 0, 0), "0") == 0;
+        PQclear(result);
+        if (!gone) {
+            (void)usleep(pause_us); /* woken early, it looks early */
+            pause_us = pause_us < 50000 ? pause_us * 2 : pause_us;
+        }
+        what = "pid"; /* once told is enough */
+    }
+    return rc;
 }

@@ -126,7 +126,7 @@ int weir_postgres_connection_error(const struct weir_postgres_sink *sink, const 
 {
     /* libpq tells a refusal at connect time in words only; these are the server's, in English. */
     static const char *const refusals[] = { "authentication failed", "no password supplied",
-                                            "no pg_hba.conf entry", "role \"",
+                                            "no pg_hba.conf entry", "does not exist",
                                             "permission denied" };
     const char *said = PQerrorMessage(connection);
     char text[WEIR_ERROR_TEXT_BYTES / 2];

@@ -131,9 +131,11 @@ int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection
 /* Writes all that libpq holds back, waiting for the socket. */
 int weir_postgres_flush(const struct weir_postgres_sink *sink, PGconn *connection,
                         struct weir_error *err);
-/* Ends a backend of ours that an earlier connection left behind, and waits for that. */
-int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection, int pid,
-                            struct weir_error *err);
+/* Ends sessions of our own role (which: a condition on pg_stat_activity) and waits until they are
+ * gone, WEIR_POSTGRES_TERMINATE_WAIT_MS at most: what is still there then the ledger keeps
+ * harmless. */
+int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection,
+                            const char *which, struct weir_error *err);
 
 /* ---- postgres_ddl.c: the schema weir ---- */
 

@@ -270,23 +270,13 @@ static int find_pipeline(struct weir_postgres_sink *sink, PGconn *connection, co
 static int terminate_others(struct weir_postgres_sink *sink, PGconn *connection,
                             struct weir_error *err)
 {
-    char prefix[64];
+    int named = (int)sizeof("weir ") - 1 + 2 * WEIR_UUID_BYTES; /* up to the owner */
+    char which[256];
 
-    (void)snprintf(prefix, sizeof(prefix), "%.*s", (int)sizeof("weir ") - 1 + 2 * WEIR_UUID_BYTES,
-                   sink->application_name);
-    weir_buf_reset(&sink->query);
-    weir_buf_printf(&sink->query,
-                    "SELECT pg_catalog.pg_terminate_backend(pid, %d)"
-                    " FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid()"
-                    " AND usename = current_user"
-                    " AND pg_catalog.starts_with(application_name, '%s')"
-                    " AND application_name <> '%s'",
-                    WEIR_POSTGRES_TERMINATE_WAIT_MS, prefix, sink->application_name);
-    weir_buf_put_u8(&sink->query, 0);
-    if (sink->query.failed) {
-        return weir_error_set(err, WEIR_ENOMEM, "no memory for a statement");
-    }
-    return weir_postgres_run(sink, connection, (const char *)sink->query.data, NULL, NULL, err);
+    (void)snprintf(which, sizeof(which),
+                   "pg_catalog.starts_with(application_name, '%.*s') AND application_name <> '%s'",
+                   named, sink->application_name, sink->application_name);
+    return weir_postgres_terminate(sink, connection, which, err);
 }
 
 /* One statement in a transaction of its own, with time limits. *ret_failed as weir_postgres_run. */

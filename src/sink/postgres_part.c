@@ -11,6 +11,7 @@
  * K1 to K3 of sink.h.
  * Checked by asserts tagged K2 and U1, and tests/contract/. */
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -123,7 +124,12 @@ int weir_postgres_restart(struct weir_postgres_sink *sink, struct weir_postgres_
     if (part->connection == NULL) {
         rc = weir_postgres_connect(sink, &part->connection, err);
         if (rc == WEIR_OK && part->lost_pid != 0) {
-            rc = weir_postgres_terminate(sink, part->connection, part->lost_pid, err);
+            char which[128];
+
+            /* The number alone may be somebody else's by now: the name must be ours as well. */
+            (void)snprintf(which, sizeof(which), "pid = %d AND application_name = '%s'",
+                           part->lost_pid, sink->application_name);
+            rc = weir_postgres_terminate(sink, part->connection, which, err);
         }
         if (rc == WEIR_OK) {
             part->lost_pid = 0;

@@ -5,7 +5,6 @@
  * postgres_part.c; what the ledger holds and how it is taken in postgres_ledger.c and
  * postgres_ddl.c.
  *
- * Needs PostgreSQL 14 or later (pg_terminate_backend that waits).
  * K1 to K3 of sink.h. Checked by tests/contract/. */
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* postgres_sink.h: rows and ledger in one PostgreSQL database (14 or later), exactly once.
+/* postgres_sink.h: rows and ledger in one PostgreSQL database, exactly once.
  *
  * One object is one database. See sink.h for the calls, docs/POSTGRES.md for what it makes there
  * and the privileges it needs. */
