@@ -45,14 +45,14 @@ static double cpu_s(void)
 
 static _Noreturn void give_up(const char *what, const struct weir_error *err)
 {
-    fprintf(stderr, "sink_bench: %s: %s\n", what, err == NULL ? "" : err->text);
+    (void)fprintf(stderr, "sink_bench: %s: %s\n", what, err == NULL ? "" : err->text);
     exit(1);
 }
 
 static void figure(const char *name, double value)
 {
-    printf("{\"bench\":\"sink\",\"figure\":\"%s\",\"value\":%.3f}\n", name, value);
-    fflush(stdout);
+    (void)printf("{\"bench\":\"sink\",\"figure\":\"%s\",\"value\":%.3f}\n", name, value);
+    (void)fflush(stdout);
 }
 
 static struct weir_chunk *make_chunk(struct weir_arena *arena, int64_t first, int64_t modulus)

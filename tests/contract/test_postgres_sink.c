@@ -546,11 +546,11 @@ static void starters_at_the_same_moment_agree_on_one(void **state)
     int taken = 0;
 
     fixture->args.partitions = 2;
-    for (uint8_t i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++) {
         children[i] = fork_child();
         if (children[i] == 0) {
             struct weir_claim claim = { .name = "contract",
-                                        .uuid = { i },
+                                        .uuid = { (uint8_t)i },
                                         .owner = { (uint8_t)(i + 1) } };
             struct weir_ledger ledger;
             void *sink = NULL;

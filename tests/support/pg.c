@@ -13,7 +13,7 @@ static char dsn[1024];
 
 static _Noreturn void give_up(const char *what, const char *why)
 {
-    fprintf(stderr, "%s: %s\n", what, why);
+    (void)fprintf(stderr, "%s: %s\n", what, why);
     exit(1);
 }
 
