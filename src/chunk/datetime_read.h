@@ -45,8 +45,8 @@ struct weir_datetime_reading {
     const char *culprit; /* for WEIR_READ_NEEDS_CLOCK and WEIR_READ_BAD_ZONE */
 };
 
-/* Reads all fields of text and checks them against the calendar and the clock; year may still be
- * beyond the dates. ret->culprit points into fields. */
+/* Reads all fields of text and checks them against the calendar and the hours of a day; year may be
+ * beyond the dates still. ret->culprit points into fields. */
 enum weir_datetime_outcome weir_datetime_read(struct weir_str text, bool time_only,
                                               struct weir_datetime_fields *fields,
                                               struct weir_datetime_reading *ret);

@@ -117,11 +117,11 @@ static int float_parse(struct weir_str text, const char *type_name, strto_fn *co
     memcpy(copy, trimmed.data, trimmed.len);
     copy[trimmed.len] = '\0';
     bool in_range = convert(copy, &end, &value);
-    if (end != copy + trimmed.len) {
-        rc = weir_value_error_syntax(verr, type_name, text);
-    } else if (!in_range) {
+    if (!in_range) {
         rc = weir_value_error_set(verr, "22003", "\"%.*s\" is out of range for type %s",
-                                  WEIR_STR_ARG(trimmed), type_name);
+                                  (int)(end - copy), copy, type_name);
+    } else if (end != copy + trimmed.len) {
+        rc = weir_value_error_syntax(verr, type_name, text);
     } else {
         *ret = value;
     }

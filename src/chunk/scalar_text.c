@@ -79,15 +79,15 @@ static int integer_parse(struct weir_str text, const char *type_name, int64_t mi
         overflow |= __builtin_mul_overflow(value, 10, &value);
         overflow |= __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value);
     }
+    if (overflow || value > (negative ? -(uint64_t)min : (uint64_t)max)) {
+        return weir_value_error_set(verr, "22003", "value \"%.*s\" is out of range for type %s",
+                                    WEIR_STR_ARG(text), type_name);
+    }
     while (p < end && weir_char_is_space(*p)) {
         p++;
     }
     if (p != end) {
         return weir_value_error_syntax(verr, type_name, text);
-    }
-    if (overflow || value > (negative ? -(uint64_t)min : (uint64_t)max)) {
-        return weir_value_error_set(verr, "22003", "value \"%.*s\" is out of range for type %s",
-                                    WEIR_STR_ARG(text), type_name);
     }
     *ret = (int64_t)(negative ? -value : value);
     return WEIR_OK;
