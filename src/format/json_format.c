@@ -20,7 +20,8 @@
 
 enum {
     PLACES_MAX = 64, /* fields of a message that are remembered */
-    PLACE_NAME_BYTES = 46,
+    PLACE_NAME_BYTES = 40,
+    UNKNOWN_FEW = 16,
     UNKNOWN_MAX = 1024, /* fields without a column in one message */
     ERROR_TEXT_BYTES = 512,
 };
@@ -60,9 +61,9 @@ struct json_column {
 
 /* What stood at one place of the messages before. */
 struct json_place {
-    uint8_t name_bytes; /* 0: nothing is remembered */
-    char name[PLACE_NAME_BYTES];
-    uint16_t column; /* NO_COLUMN: a field that no column names */
+    uint64_t name[PLACE_NAME_BYTES / 8]; /* without escapes, zeros behind */
+    uint16_t name_bytes;                 /* 0: nothing is remembered */
+    uint16_t column;                     /* no_column: a field that no column names */
 };
 
 static const uint16_t no_column = UINT16_MAX;
@@ -109,23 +110,39 @@ static uint16_t find_column(const struct json_format *self, struct weir_str name
     return no_column;
 }
 
-/* Whose field it is that stands at this place. */
-static uint16_t column_at(struct json_format *self, uint32_t place, struct weir_str name)
+/* Whether the name at this place is the one that was there before. Compares by words, because a call
+ * costs more than the usual name; up to seven bytes behind the name are read and ignored. */
+static bool is_known(const struct json_place *place, struct weir_str name)
 {
-    struct json_place *known = &self->places[place < PLACES_MAX ? place : PLACES_MAX - 1];
+    uint32_t word = 0;
+    uint64_t bytes;
 
-    if (known->name_bytes == name.len && name.len > 0 &&
-        memcmp(known->name, name.data, name.len) == 0) {
-        return known->column;
+    if (place->name_bytes != name.len || name.len == 0) {
+        return false;
     }
-    uint16_t column = find_column(self, name);
-    known->name_bytes = 0;
+    for (; (word + 1) * 8 <= name.len; word++) {
+        memcpy(&bytes, name.data + word * 8, sizeof(bytes));
+        if (bytes != place->name[word]) {
+            return false;
+        }
+    }
+    uint32_t rest = name.len % 8;
+    if (rest == 0) {
+        return true;
+    }
+    memcpy(&bytes, name.data + word * 8, sizeof(bytes));
+    return ((bytes ^ place->name[word]) & ((UINT64_C(1) << (rest * 8)) - 1)) == 0;
+}
+
+static void remember(struct json_place *place, struct weir_str name, uint16_t column)
+{
+    place->name_bytes = 0;
     if (name.len <= PLACE_NAME_BYTES) {
-        memcpy(known->name, name.data, name.len);
-        known->name_bytes = (uint8_t)name.len;
-        known->column = column;
+        memset(place->name, 0, sizeof(place->name));
+        memcpy(place->name, name.data, name.len);
+        place->name_bytes = (uint16_t)name.len;
+        place->column = column;
     }
-    return column;
 }
 
 static int make_slots(struct json_format *self, struct weir_error *err)
@@ -286,13 +303,28 @@ static int compare_names(const void *a, const void *b)
                                    : weir_str_compare(*left, *right);
 }
 
+/* Brings equal names side by side; few names are cheaper to sort by hand. */
+static void sort_names(struct weir_str *names, uint32_t count)
+{
+    if (count > UNKNOWN_FEW) {
+        qsort(names, count, sizeof(names[0]), compare_names);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        struct weir_str name = names[i];
+        uint32_t to = i;
+        for (; to > 0 && compare_names(&names[to - 1], &name) > 0; to--) {
+            names[to] = names[to - 1];
+        }
+        names[to] = name;
+    }
+}
+
 static int check_unknown(struct json_decoding *in)
 {
     struct weir_str *names = in->self->unknown;
 
-    if (in->unknown_count > 1) {
-        qsort(names, in->unknown_count, sizeof(names[0]), compare_names);
-    }
+    sort_names(names, in->unknown_count);
     for (uint32_t i = 1; i < in->unknown_count; i++) {
         if (weir_str_equal(names[i - 1], names[i])) {
             return bad(in, "22030", "duplicate key \"%.*s\"", WEIR_STR_ARG(names[i]));
@@ -302,38 +334,60 @@ static int check_unknown(struct json_decoding *in)
     return WEIR_OK;
 }
 
-static int take_field(struct json_decoding *in, struct json_text *text, uint32_t place,
-                      uint32_t row)
+/* A key and its colon; whose field it is, and its name for messages. */
+static int take_key(struct json_decoding *in, struct json_text *text, struct json_place *place,
+                    struct weir_str *ret_name, uint16_t *ret_column)
 {
     struct json_value key;
-    struct json_value value;
-    struct weir_str name;
 
     if (json_peek(text) != '"') {
         return bad_text(in, "a key must be a string");
     }
-    const char *wrong = json_take_string(text, &key);
-    wrong = wrong == NULL ? json_string(&key, in->arena, &name) : wrong;
-    if (wrong != NULL) {
-        return bad_text(in, wrong);
-    }
-    if (name.data == NULL) {
-        return WEIR_ENOMEM;
+    struct weir_str raw = json_peek_token(text);
+    struct weir_str inner = { raw.data + 1, raw.len - 2 };
+    if (raw.len > 2 && raw.data[raw.len - 1] == '"' && is_known(place, inner)) {
+        text->next++; /* as before, so it has no escapes either */
+        *ret_name = inner;
+        *ret_column = place->column;
+    } else {
+        const char *wrong = json_take_string(text, &key);
+        wrong = wrong == NULL ? json_string(&key, in->arena, ret_name) : wrong;
+        if (wrong != NULL) {
+            return bad_text(in, wrong);
+        }
+        if (ret_name->data == NULL) {
+            return WEIR_ENOMEM;
+        }
+        *ret_column = find_column(in->self, *ret_name);
+        if (!key.has_escapes) {
+            remember(place, *ret_name, *ret_column);
+        }
     }
     if (json_peek(text) != ':') {
         return bad_text(in, "a colon is missing behind a key");
     }
     text->next++;
-    wrong = json_take_value(text, &value);
+    return WEIR_OK;
+}
+
+static int take_field(struct json_decoding *in, struct json_text *text, uint32_t place,
+                      uint32_t row)
+{
+    struct json_place *known = &in->self->places[place < PLACES_MAX ? place : PLACES_MAX - 1];
+    struct json_value value;
+    struct weir_str name;
+    uint16_t column = no_column;
+    int rc = take_key(in, text, known, &name, &column);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    const char *wrong = json_take_value(text, &value);
     if (wrong != NULL) {
         return bad(in, wrong == json_too_deep ? "54000" : "22P02",
                    "field \"%.*s\": invalid JSON: %s", WEIR_STR_ARG(name), wrong);
     }
-    uint16_t column = column_at(in->self, place, name);
-    if (column != no_column) {
-        return store(in, column, &value, row);
-    }
-    return note_unknown(in, name);
+    return column == no_column ? note_unknown(in, name) : store(in, column, &value, row);
 }
 
 static int take_object(struct json_decoding *in, struct json_text *text, uint32_t row)

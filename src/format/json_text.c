@@ -9,23 +9,6 @@
 const char json_zero_character[] = "\\u0000 cannot be converted to text";
 const char json_too_deep[] = "arrays and objects are nested too deeply";
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* The text of the token to be looked at, which is a string, a number or a word. */
-static struct weir_str token(const struct json_text *text)
-{
-    const char *begin = text->data + text->at[text->next];
-    const char *end = text->data + text->at[text->next + 1];
-
-    while (end > begin && is_space(end[-1])) {
-        end--;
-    }
-    return (struct weir_str){ begin, (size_t)(end - begin) };
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -251,7 +234,7 @@ static bool has_backslash(struct weir_str text)
 
 const char *json_take_string(struct json_text *text, struct json_value *ret)
 {
-    struct weir_str raw = token(text);
+    struct weir_str raw = json_peek_token(text);
 
     /* Between the quote that opens a string and the next token are the string and white space. */
     if (raw.len < 2 || raw.data[raw.len - 1] != '"') {
@@ -273,7 +256,7 @@ static const char *take_scalar(struct json_text *text, struct json_value *ret)
     if (text->next >= text->count) {
         return "the text ends too early";
     }
-    struct weir_str raw = token(text);
+    struct weir_str raw = json_peek_token(text);
     ret->raw = raw;
     ret->has_escapes = false;
     if (raw.data[0] == '-' || is_digit(raw.data[0])) {
@@ -294,20 +277,17 @@ static const char *take_scalar(struct json_text *text, struct json_value *ret)
     return "a value is neither string, number, object, array, true, false nor null";
 }
 
-/* One value inside an array or object that is not itself one. */
-static const char *check_leaf(struct json_text *text)
+/* A value that is neither array nor object, escapes included (JT1): what nobody reads is not looked at
+ * again. */
+static const char *take_leaf(struct json_text *text, struct json_value *ret)
 {
-    struct json_value value;
     size_t bytes;
 
     if (json_peek(text) != '"') {
-        return take_scalar(text, &value);
+        return take_scalar(text, ret);
     }
-    const char *wrong = json_take_string(text, &value);
-    if (wrong == NULL && value.has_escapes) {
-        wrong = unescape(inside(value.raw), NULL, &bytes);
-    }
-    return wrong;
+    const char *wrong = json_take_string(text, ret);
+    return wrong == NULL && ret->has_escapes ? unescape(inside(ret->raw), NULL, &bytes) : wrong;
 }
 
 /* "key" : */
@@ -316,7 +296,8 @@ static const char *check_key(struct json_text *text)
     if (json_peek(text) != '"') {
         return "a key must be a string";
     }
-    const char *wrong = check_leaf(text);
+    struct json_value key;
+    const char *wrong = take_leaf(text, &key);
     if (wrong != NULL) {
         return wrong;
     }
@@ -333,6 +314,7 @@ static const char *check_nested(struct json_text *text)
     uint64_t kinds = 0;
     uint32_t depth = 1; /* the object that holds the field */
     const char *wrong = NULL;
+    struct json_value leaf;
 
     _Static_assert(JSON_DEPTH_MAX <= 64, "one bit a level");
     for (;;) {
@@ -354,7 +336,7 @@ static const char *check_nested(struct json_text *text)
             text->next++; /* empty */
             depth--;
         } else {
-            wrong = check_leaf(text);
+            wrong = take_leaf(text, &leaf);
             if (wrong != NULL) {
                 return wrong;
             }
@@ -386,9 +368,6 @@ const char *json_take_value(struct json_text *text, struct json_value *ret)
 {
     char c = json_peek(text);
 
-    if (c == '"') {
-        return json_take_string(text, ret);
-    }
     if (c == '{' || c == '[') {
         const char *begin = text->data + text->at[text->next];
         const char *wrong = check_nested(text);
@@ -400,5 +379,5 @@ const char *json_take_value(struct json_text *text, struct json_value *ret)
         }
         return wrong;
     }
-    return take_scalar(text, ret);
+    return take_leaf(text, ret);
 }

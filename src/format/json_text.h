@@ -42,6 +42,24 @@ static inline char json_peek(const struct json_text *text)
     return text->next < text->count ? text->data[text->at[text->next]] : '\0';
 }
 
+static inline bool json_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The text of the token to be looked at, when that is a string, a number or a word: up to the next
+ * token, without the white space between. There is one. */
+static inline struct weir_str json_peek_token(const struct json_text *text)
+{
+    const char *begin = text->data + text->at[text->next];
+    const char *end = text->data + text->at[text->next + 1];
+
+    while (end > begin && json_is_space(end[-1])) {
+        end--;
+    }
+    return (struct weir_str){ begin, (size_t)(end - begin) };
+}
+
 /* Takes the value that begins at the next token. Returns NULL, or what is wrong with it. */
 const char *json_take_value(struct json_text *text, struct json_value *ret);
 /* Takes a string alone; for keys. */
