@@ -217,9 +217,11 @@ void sim_make_durable(struct inode *inode, uint64_t at, size_t bytes)
 
 void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t bytes)
 {
-    inode_reserve(inode, (size_t)at + bytes);
-    memcpy(inode->seen + at, data, bytes);
-    sim_mark(inode, at, bytes, SECTOR_DIRTY);
+    if (bytes > 0) { /* seen is NULL in a file that never held a byte */
+        inode_reserve(inode, (size_t)at + bytes);
+        memcpy(inode->seen + at, data, bytes);
+        sim_mark(inode, at, bytes, SECTOR_DIRTY);
+    }
     if (at + bytes > inode->seen_bytes) {
         inode->seen_bytes = (size_t)at + bytes;
     }
