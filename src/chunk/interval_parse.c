@@ -262,6 +262,9 @@ static enum outcome read_word(struct reading *r, const char *text)
     enum weir_datetime_unit unit = weir_datetime_unit(text);
     int32_t value;
 
+    if (unit > WEIR_UNIT_TRUNC_LAST) {
+        return READ_BAD_FORMAT;
+    }
     if (unit != WEIR_UNIT_NONE) {
         r->is_ago |= unit == WEIR_UNIT_AGO;
         r->unit = unit;
