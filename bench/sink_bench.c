@@ -242,7 +242,9 @@ int main(int argc, char **argv)
     }
     make_tables();
     test_pg_run("ALTER TABLE bench ADD PRIMARY KEY (id)");
+    cpu = cpu_s();
     figure("upsert_rows_per_s", bench_sink(chunks, &dsn, batch_rows, true, ROWS / 4));
+    figure("upsert_cpu_us_per_row", (cpu_s() - cpu) * 1e6 / (ROWS / 4));
     weir_arena_fini(&arena);
     test_pg_close();
     return 0;

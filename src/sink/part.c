@@ -4,6 +4,7 @@
  * N1 and N2 of part.h. Checked by tests/unit/sink/test_part.c. */
 #include "sink/part.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -251,7 +252,7 @@ uint32_t weir_part_send_count(const struct weir_part_table *table)
 
 uint32_t weir_part_send_row(const struct weir_part_table *table, uint32_t i)
 {
-    return table->target->key_count == 0 ? i : table->order[i];
+    return table->target->key_count == 0 ? i : table->order[i].row;
 }
 
 /* By key, then by (source, partition, offset), then in the order of writing: the last of equal keys
@@ -259,12 +260,16 @@ uint32_t weir_part_send_row(const struct weir_part_table *table, uint32_t i)
 static int compare_rows(const void *left, const void *right, void *context)
 {
     const struct weir_part_table *table = context;
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
+    const struct weir_part_place *l = left;
+    const struct weir_part_place *r = right;
+    uint32_t a = l->row, b = r->row;
+
+    if (l->prefix != r->prefix) {
+        return l->prefix < r->prefix ? -1 : 1;
+    }
     const struct weir_record *x = table->origins[a];
     const struct weir_record *y = table->origins[b];
     int order = weir_str_compare(weir_part_key(table, a), weir_part_key(table, b));
-
     if (order != 0) {
         return order;
     }
@@ -282,21 +287,42 @@ static int compare_rows(const void *left, const void *right, void *context)
     return a < b ? -1 : 1;
 }
 
+/* The eight bytes behind the mark of the first column, which is the same for all keys that are not
+ * null: as numbers they compare like the keys, except that equal ones say nothing. */
+static uint64_t prefix_of(struct weir_str key)
+{
+    uint64_t ret = 0;
+    size_t bytes = key.len - 1 < sizeof(ret) ? key.len - 1 : sizeof(ret);
+
+    if (key.data[0] != 0) {
+        return UINT64_MAX; /* null: behind all others */
+    }
+    memcpy(&ret, key.data + 1, bytes);
+    return be64toh(ret);
+}
+
+static bool same_key(const struct weir_part_table *table, uint32_t i, uint32_t j)
+{
+    const struct weir_part_place *a = &table->order[i];
+    const struct weir_part_place *b = &table->order[j];
+
+    return a->prefix == b->prefix &&
+           weir_str_equal(weir_part_key(table, a->row), weir_part_key(table, b->row));
+}
+
 static void collapse(struct weir_part_table *table)
 {
     uint32_t kept = 0;
 
     for (uint32_t r = 0; r < table->rows; r++) {
-        table->order[r] = r;
+        table->order[r] =
+            (struct weir_part_place){ .prefix = prefix_of(weir_part_key(table, r)), .row = r };
     }
     if (table->rows != 0) {
         qsort_r(table->order, table->rows, sizeof(*table->order), compare_rows, table);
     }
     for (uint32_t i = 0; i < table->rows; i++) {
-        bool last =
-            i + 1 == table->rows || !weir_str_equal(weir_part_key(table, table->order[i]),
-                                                    weir_part_key(table, table->order[i + 1]));
-        if (last) {
+        if (i + 1 == table->rows || !same_key(table, i, i + 1)) {
             table->order[kept++] = table->order[i];
         }
     }

@@ -21,6 +21,12 @@ struct weir_part_run {
     enum weir_on_error on_error;
 };
 
+/* A row in the order of keys. Most comparisons end at the first bytes of the key. */
+struct weir_part_place {
+    uint64_t prefix;
+    uint32_t row;
+};
+
 struct weir_part_table {
     const struct weir_sink_table *target;
     struct weir_buf bytes;              /* tuples of COPY BINARY, one behind the other */
@@ -31,7 +37,7 @@ struct weir_part_table {
     uint32_t run_count, run_max;
     struct weir_buf keys; /* with a key: see row_key.h */
     size_t *key_ends;
-    uint32_t *order; /* with a key, once sealed: the rows to send, by key */
+    struct weir_part_place *order; /* with a key, once sealed: the rows to send, by key */
     uint32_t order_count;
 };
 
