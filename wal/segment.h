@@ -6,8 +6,8 @@
 #include "wal/record.h"
 
 enum {
-    WAL_NAME_BYTES = 32,               /* a file's name, with the NUL */
-    WAL_READ_AHEAD_BYTES = 256 * 1024, /* read at once, when reading on */
+    WAL_NAME_BYTES = 32,                /* a file's name, with the NUL */
+    WAL_READ_AHEAD_BYTES = 1024 * 1024, /* read at once, when reading on */
 };
 
 /* The file that becomes the next segment, until it is long enough and durable. */

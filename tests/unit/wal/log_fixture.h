@@ -5,6 +5,18 @@
 #include "tests/support/test.h"
 #include "wal/wal.h"
 
+/* Sanitizers make everything ten times slower; long loops then do a part of their work. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LOG_TEST_IS_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LOG_TEST_IS_SLOW 1
+#endif
+#endif
+#ifndef LOG_TEST_IS_SLOW
+#define LOG_TEST_IS_SLOW 0
+#endif
+
 static inline weir_wal *must_open(struct weir_io *io, const char *dir, uint64_t segment_bytes)
 {
     struct weir_wal_options options = { .size_bytes = sizeof(options),

@@ -15,10 +15,9 @@
 
 #include "base/assert.h"
 #include "tests/support/sim_io.h"
-#include "tests/support/test.h"
-#include "wal/wal.h"
+#include "tests/unit/wal/log_fixture.h"
 
-enum { RECORDS_MAX = 4096, LIVES = 8, SEEDS_DEFAULT = 3000 };
+enum { RECORDS_MAX = 4096, LIVES = 8, SEEDS_DEFAULT = LOG_TEST_IS_SLOW ? 300 : 3000 };
 
 /* What was appended under an LSN, and whether it has to be there. */
 struct expected {
