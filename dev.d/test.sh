@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # test.sh: every test there is, and one line that sums them up.
 #
-# Uses     meson (unit tests in three builds), pytest (tests/integration), lint.sh;
+# Uses     meson (unit tests in three builds), pytest (tests/oracle, tests/integration), lint.sh;
 #          tests/support/tally.py reads what they report.
 # E1  The last line is `N passed, N failed` over all suites; the exit code is 0 only if none failed.
 # E2  A suite that does not build, breaks off or runs no test counts as a failure, never as nothing.
@@ -17,7 +17,7 @@ Suites: ${TEST_SUITES[*]} (default: all).
   asan         the same under the address and undefined-behaviour sanitizers
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
-  integration  the real program against real Kafka and PostgreSQL
+  integration  expressions against PostgreSQL; the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
 TEXT
@@ -159,7 +159,7 @@ suite_integration() {
     local -a select=()
     build_flavour gcc
     [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")
-    "$VENV/bin/python" -m pytest "$ROOT/tests/integration" -q --durations=10 \
+    "$VENV/bin/python" -m pytest "$ROOT/tests/oracle" "$ROOT/tests/integration" -q --durations=10 \
         -o cache_dir="$BUILD/pytest-cache" --junitxml="$REPORTS/integration.xml" "${select[@]}" \
         >&2 || rc=$?
     tally pytest integration "$REPORTS/integration.xml"

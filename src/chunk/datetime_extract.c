@@ -415,7 +415,8 @@ int weir_timestamp_trunc(struct weir_str name, int64_t us, bool with_zone, int64
         return unit_error(unit > WEIR_UNIT_TRUNC_LAST ? WEIR_UNIT_NONE : unit, name,
                           with_zone ? WEIR_TYPE_TIMESTAMPTZ : WEIR_TYPE_TIMESTAMP, verr);
     }
-    if (us < WEIR_TIMESTAMP_MIN) {
+    /* Cutting goes below the range, or what timestamp(0) rounded up was above it. */
+    if (us < WEIR_TIMESTAMP_MIN || us >= WEIR_TIMESTAMP_END) {
         return weir_value_error_set(verr, "22008", "timestamp out of range");
     }
     *ret = us;
