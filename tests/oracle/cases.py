@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 
-ROWS = 96
+ROWS = 64
 SEED = 20131
 
 INT2 = ["0", "1", "-1", "2", "-2", "3", "7", "10", "-10", "100", "181", "182", "32767", "-32768"]

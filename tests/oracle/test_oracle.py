@@ -87,19 +87,26 @@ def ask_weir(expressions: list[str]) -> list[Answer]:
     return answers
 
 
+def refusal(pgconn: psycopg.pq.PGconn, expression: str) -> str | None:
+    """What PostgreSQL says when it cannot even plan the expression."""
+    plan = pgconn.exec_(f"EXPLAIN SELECT {expression} FROM t".encode())
+    if plan.status == psycopg.pq.ExecStatus.TUPLES_OK:
+        return None
+    state = plan.error_field(psycopg.pq.DiagnosticField.SQLSTATE).decode()
+    return f"{state} {plan.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY).decode()}"
+
+
 def ask_postgres(connection: psycopg.Connection, expression: str) -> Answer:
     pgconn = connection.pgconn
-    plan = pgconn.exec_(f"EXPLAIN SELECT {expression} FROM t".encode())
-    if plan.status != psycopg.pq.ExecStatus.TUPLES_OK:
-        state = plan.error_field(psycopg.pq.DiagnosticField.SQLSTATE).decode()
-        message = plan.error_field(psycopg.pq.DiagnosticField.MESSAGE_PRIMARY).decode()
-        return Answer(refused=f"{state} {message}")
     answer = Answer()
     result = pgconn.exec_(f"SELECT {expression} FROM t ORDER BY row_number".encode())
     if result.status == psycopg.pq.ExecStatus.TUPLES_OK:
         values = [result.get_value(row, 0) for row in range(result.ntuples)]
         answer.rows = ["null" if v is None else "=" + escape(v.decode()) for v in values]
     else:
+        answer.refused = refusal(pgconn, expression)
+        if answer.refused is not None:
+            return answer
         with connection.cursor() as cursor:
             cursor.execute("SELECT row_by_row(%s)", [expression])
             answer.rows = [escape(value) for value, in cursor]
