@@ -2,13 +2,12 @@
  *
  * N1  Two files with the same definition turn the same records into the same rows. Addresses,
  *     secrets and tuning are left out: they may change from one start to the next. Of a connector's
- *     options those count that its table marks as defining.
+ *     options those count that its table marks as defining. on_error is left out as well: whoever
+ *     stops at a bad record must be able to say dead_letter and go on with the batch that holds it.
  * N2  The text is made before constants are folded, so that a better folding does not change the
  *     fingerprint of a pipeline that is in use.
  * Checked by tests/unit/sql/test_plan.c. */
 #include "sql/compile.h"
-
-static const char *const on_error_names[] = { "fail", "dead_letter", "skip" };
 
 static void print_type_of(struct weir_type type, struct weir_buf *ret)
 {
@@ -32,8 +31,8 @@ static void define_options(const struct weir_option_def *defs, struct weir_optio
 
 static void define_source(const struct weir_plan_source *source, struct weir_buf *ret)
 {
-    weir_buf_printf(ret, "source %s %s %s on_error=%s", source->name, source->ops->name,
-                    source->format->name, on_error_names[source->on_error]);
+    weir_buf_printf(ret, "source %s %s %s", source->name, source->ops->name,
+                    source->format->name);
     define_options(source->ops->options, source->options, ret);
     define_options(source->format->options, source->options, ret);
     weir_buf_append_text(ret, "\n");

@@ -124,7 +124,7 @@ static void the_definition_is_what_the_pipeline_means(void **state)
     (void)state;
     assert_string_equal(plan->definition.data,
                         "weir pipeline definition, version 1\n"
-                        "source departures stream json on_error=dead_letter topic=2:fl\n"
+                        "source departures stream json topic=2:fl\n"
                         "  minute integer\n"
                         "  Dest text\n"
                         "  delay integer\n"
@@ -302,7 +302,7 @@ static const struct meaning {
       "'skip');\n"
       "CREATE TABLE t (x integer, y text) WITH (connector = 'store', dsn = 'db');\n"
       "INSERT INTO t SELECT a, b FROM s",
-      false },
+      true },
 };
 
 enum { MEANINGS = sizeof(meanings) / sizeof(meanings[0]) };
