@@ -86,8 +86,8 @@ class Stage:
     def file(self, text: str, name: str = "pipeline.sql") -> Path:
         return pipelines.write(self.dir / name, text)
 
-    def order_file(self, kind: str = "append", name: str = "pipeline.sql", **settings: object) -> Path:
-        return self.file(pipelines.order_pipeline(self.topic_name, kind, **settings), name)
+    def order_file(self, kind: str = "append", **settings: object) -> Path:
+        return self.file(pipelines.order_pipeline(self.topic_name, kind, **settings))
 
     def environment(self, via: PgProxy | None = None) -> dict[str, str]:
         port = self.postgres.port if via is None else via.port
