@@ -45,7 +45,6 @@ OUTSIDE = {
     r"librdkafka/.*": r"src/(source|sink)/kafka_\w+\.[ch]",
     r"libpq-fe\.h|libpq/.*|postgresql/.*": r"src/sink/postgres_\w+\.[ch]",
     r"pg_query.*": r"src/sql/(parse\w*\.[ch]|report\.c)",
-    r"mpdecimal\.h": r"src/chunk/decimal_big\.c",
     r"microhttpd\.h": r"src/serve/http\.c",
 }
 
