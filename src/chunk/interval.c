@@ -199,7 +199,7 @@ int weir_interval_neg(struct weir_interval value, struct weir_interval *ret,
 
 static bool to_int32(double value, int32_t *ret)
 {
-    if (!(value >= -0x1p31 && value < 0x1p31)) { /* false for NaN too; what is cut off may be above */
+    if (!(value >= -0x1p31 && value < 0x1p31)) { /* false for NaN too */
         return false;
     }
     *ret = (int32_t)value;
