@@ -323,7 +323,7 @@ static int32_t days_add_months(int32_t days, int64_t months)
                                 civil.day < last ? civil.day : last);
 }
 
-/* Months first, then days, then the time; each step must stay within the timestamps. */
+/* Months first, then days, then the time; each step that is taken must stay within the timestamps. */
 static int add_parts(int64_t us, int64_t months, int64_t add_days, int64_t add_us, int64_t *ret,
                      struct weir_value_error *verr)
 {
@@ -351,7 +351,8 @@ static int add_parts(int64_t us, int64_t months, int64_t add_days, int64_t add_u
     /* 2^31 days are more microseconds than 64 bits count. */
     if (add_days > TIMESTAMP_DATE_END || add_days < -TIMESTAMP_DATE_END ||
         __builtin_add_overflow(sum, add_days * WEIR_DAY_US, &sum) ||
-        timestamp_check(sum, NULL) != WEIR_OK || __builtin_add_overflow(sum, add_us, &sum)) {
+        (add_days != 0 && timestamp_check(sum, NULL) != WEIR_OK) ||
+        __builtin_add_overflow(sum, add_us, &sum)) {
         return weir_value_error_set(verr, "22008", "timestamp out of range");
     }
     rc = timestamp_check(sum, verr);

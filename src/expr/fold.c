@@ -2,9 +2,9 @@
  *
  * Uses     weir_expr_eval() on a chunk of one row without columns.
  * A call is replaced by its value when its arguments are constants, and by null when it is strict
- * and one of them is null; AND and OR by the constant that decides them; as PostgreSQL does, so
- * that the same mistakes in constants go unnoticed. What fails is left in place, for the rows that
- * reach it (X1). */
+ * and one of them is null; constants in AND, OR, CASE and COALESCE take away what they decide: as in
+ * PostgreSQL, so that the same rows fail. What fails is left in place, for the rows that reach it
+ * (X1). */
 #include "expr/expr.h"
 
 static bool is_const(const struct weir_expr *expr)
@@ -88,6 +88,101 @@ static int compute(struct weir_expr *expr, struct weir_arena *arena, struct weir
     return rc;
 }
 
+/* The node becomes another one that yields the same value; its place in the file stays its own. */
+static void become(struct weir_expr *expr, const struct weir_expr *other)
+{
+    uint32_t at = expr->at;
+
+    *expr = *other;
+    expr->at = at;
+}
+
+/* AND without constants that are true, OR without those that are false; the constant that decides,
+ * when there is one. */
+static void simplify_logic(struct weir_expr *expr)
+{
+    uint8_t deciding = expr->kind == WEIR_EXPR_OR;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (is_bool_const(expr->args[i], deciding)) {
+            become(expr, expr->args[i]);
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        /* The last one stays, so that something is left. */
+        if (!is_bool_const(expr->args[i], !deciding) || (kept == 0 && i + 1 == expr->arg_count)) {
+            expr->args[kept++] = expr->args[i];
+        }
+    }
+    expr->arg_count = kept;
+    if (kept == 1) {
+        become(expr, expr->args[0]);
+    }
+}
+
+/* CASE without branches that are never taken, and without those behind one that always is. */
+static void simplify_case(struct weir_expr *expr)
+{
+    struct weir_expr *otherwise = expr->args[expr->arg_count - 1];
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i + 1 < expr->arg_count; i += 2) {
+        if (is_bool_const(expr->args[i], 1)) {
+            otherwise = expr->args[i + 1];
+            break;
+        }
+        if (!is_const(expr->args[i])) {
+            expr->args[kept++] = expr->args[i];
+            expr->args[kept++] = expr->args[i + 1];
+        }
+    }
+    expr->args[kept] = otherwise;
+    expr->arg_count = kept + 1;
+    if (kept == 0) {
+        become(expr, otherwise);
+    }
+}
+
+/* COALESCE without nulls, and without what is behind a constant. */
+static void simplify_coalesce(struct weir_expr *expr)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        bool is_last = i + 1 == expr->arg_count;
+        if (!is_null_const(expr->args[i]) || (is_last && kept == 0)) {
+            expr->args[kept++] = expr->args[i];
+        }
+        if (is_const(expr->args[i]) && !is_null_const(expr->args[i])) {
+            break;
+        }
+    }
+    expr->arg_count = kept;
+    if (kept == 1) {
+        become(expr, expr->args[0]);
+    }
+}
+
+static void simplify(struct weir_expr *expr)
+{
+    switch (expr->kind) {
+    case WEIR_EXPR_AND:
+    case WEIR_EXPR_OR:
+        simplify_logic(expr);
+        break;
+    case WEIR_EXPR_CASE:
+        simplify_case(expr);
+        break;
+    case WEIR_EXPR_COALESCE:
+        simplify_coalesce(expr);
+        break;
+    default:
+        break;
+    }
+}
+
 int weir_expr_fold(struct weir_expr *expr, struct weir_arena *arena, struct weir_error *err)
 {
     for (uint32_t i = 0; i < expr->arg_count; i++) {
@@ -96,15 +191,7 @@ int weir_expr_fold(struct weir_expr *expr, struct weir_arena *arena, struct weir
             return rc;
         }
     }
-    if (expr->kind == WEIR_EXPR_AND || expr->kind == WEIR_EXPR_OR) {
-        uint8_t deciding = expr->kind == WEIR_EXPR_OR;
-        for (uint32_t i = 0; i < expr->arg_count; i++) {
-            if (is_bool_const(expr->args[i], deciding)) {
-                make_const(expr, expr->args[i]->value);
-                return WEIR_OK;
-            }
-        }
-    }
+    simplify(expr);
     if (is_made_null(expr)) {
         return make_null(expr, arena, err);
     }

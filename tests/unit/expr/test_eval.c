@@ -259,6 +259,44 @@ static void folding_computes_constants_and_leaves_failures(void **state)
     tree_fini(&tree);
 }
 
+/* Branches that are never taken go, as does what follows one that always is: with nothing but null
+ * left, a strict function of it is null and its other argument cannot fail. */
+static void folding_leaves_only_what_can_be_reached(void **state)
+{
+    struct tree tree;
+
+    (void)state;
+    setup(&tree);
+    struct weir_expr *fails = tree_call(&tree, "/", tree_column(&tree, 0), tree_int(&tree, 0));
+    struct weir_expr *never =
+        TREE(&tree, WEIR_EXPR_CASE, tree_int4, tree_bool_const(&tree, 0), tree_column(&tree, 1),
+             tree_null(&tree, tree_bool), fails, tree_null(&tree, tree_int4));
+    struct weir_expr *sum = tree_call(&tree, "+", never, fails);
+    assert_int_equal(weir_expr_fold(sum, &tree.arena, NULL), WEIR_OK);
+    assert_int_equal(sum->kind, WEIR_EXPR_CONST);
+    assert_true(weir_vec_is_null(&sum->value, 0));
+
+    struct weir_expr *some =
+        TREE(&tree, WEIR_EXPR_CASE, tree_int4, tree_column(&tree, 2), tree_int(&tree, 1),
+             tree_bool_const(&tree, 1), tree_int(&tree, 2), tree_column(&tree, 2), fails, fails);
+    assert_int_equal(weir_expr_fold(some, &tree.arena, NULL), WEIR_OK);
+    assert_int_equal(some->arg_count, 3);
+    struct weir_vec ret = tree_eval(&tree, some);
+    expect_ints(&ret, (const int32_t[]){ 1, 2, 2, 1, 2, 2 });
+
+    struct weir_expr *first =
+        TREE(&tree, WEIR_EXPR_COALESCE, tree_int4, tree_null(&tree, tree_int4),
+             tree_column(&tree, 0), tree_int(&tree, 9), fails);
+    assert_int_equal(weir_expr_fold(first, &tree.arena, NULL), WEIR_OK);
+    assert_int_equal(first->arg_count, 2);
+
+    struct weir_expr *both =
+        TREE(&tree, WEIR_EXPR_AND, tree_bool, tree_bool_const(&tree, 1), tree_column(&tree, 2));
+    assert_int_equal(weir_expr_fold(both, &tree.arena, NULL), WEIR_OK);
+    assert_int_equal(both->kind, WEIR_EXPR_COLUMN);
+    tree_fini(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +312,7 @@ int main(void)
         cmocka_unit_test(only_selected_rows_are_computed),
         cmocka_unit_test(batch_time_is_now),
         cmocka_unit_test(folding_computes_constants_and_leaves_failures),
+        cmocka_unit_test(folding_leaves_only_what_can_be_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
