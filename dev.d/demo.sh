@@ -16,7 +16,7 @@ TEXT
 
 verb_demo() {
     verb_setup
-    build_flavour gcc
+    build_program
     verb_kafka up >/dev/null
     verb_pg up >/dev/null
     load_env kafka

@@ -82,7 +82,7 @@ lint_tidy() {
 
 # docs/REFERENCE.md is what the program itself says of its options, types and functions.
 lint_docs() {
-    build_flavour gcc >/dev/null
+    build_program >/dev/null
     "$WEIR" reference | diff -u "$ROOT/docs/REFERENCE.md" - >&2 ||
         die "docs/REFERENCE.md is not what the program says: run ./dev docs"
 }
