@@ -1,13 +1,13 @@
 /* kafka_source.c: the Kafka source: partitions, positions, and what becomes of each message.
  *
- * weir keeps the positions; librdkafka is told by assign() where each partition is to be read from, and
- * nothing else: no consumer group, no pause, no stored offsets. Whenever something is in doubt (a
- * connection was lost, the log's limits do not fit, a damaged batch) all that was fetched is thrown away
- * and fetching starts anew from weir's own positions, each with its witness: that costs a few megabytes
- * of traffic and makes one rule of all cases.
+ * weir keeps the positions; librdkafka is told by assign() where each partition is to be read from,
+ * and nothing else: no consumer group, no pause, no stored offsets. Whenever something is in doubt (a
+ * connection was lost, the log's limits do not fit, a damaged batch) all that was fetched is thrown
+ * away and fetching starts anew from weir's own positions, each with its witness: that costs a few
+ * megabytes of traffic and makes one rule of all cases.
  *
- * Uses     kafka_client (the handle), kafka_scout (requests that block), kafka_reader (each partition's
- *          position), kafka_records (bytes).
+ * Uses     kafka_discover and kafka_judge (parts of the source), kafka_client (the handle), kafka_scout
+ *          (requests that block), kafka_reader (each partition's position), kafka_records (bytes).
  * KF1  A record is handed out only when it was fetched after the last assign() and over connections
  *      that were not lost since; its partition's reader has the last word (KR1, KR2).
  * KF2  Nothing is skipped but by on_data_loss = 'skip', and then with a log line that names topic,
@@ -22,62 +22,13 @@
 
 #include "base/assert.h"
 #include "base/log_line.h"
-#include "source/kafka_client.h"
-#include "source/kafka_reader.h"
+#include "source/kafka_internal.h"
 #include "source/kafka_records.h"
-#include "source/kafka_scout.h"
-#include "source/kafka_start.h"
 
 enum {
-    MESSAGES_MAX = 4096, /* taken from librdkafka at a time */
-    DISCOVER_MS = 5000,
-    TOPIC_GONE_US = 5000000,  /* a broker that has just started may not know a topic yet */
-    DIVERGED_US = 3000000,    /* after a leader change the end may be told too low for a moment */
     ASSIGN_AGAIN_US = 200000, /* between two assignments that failed */
-    CORRUPT_TRIES_MAX = 4,    /* a damaged batch is fetched so many times */
     BEHIND_CHECK_US = 2000,
     PUBLISH_US = 1000000,
-    QUEUE_PARTITIONS_DEFAULT = 4, /* that a client is made for before the number is known */
-};
-
-struct kafka_partition {
-    uint32_t topic; /* index in the client's */
-    int32_t number;
-    struct kafka_reader reader;
-    int64_t
-        diverged_since_us; /* since when the log seems to end before the position; 0: it does not */
-    int64_t corrupt_offset; /* a batch that failed its checksum, and how often it was fetched */
-    uint32_t corrupt_tries;
-};
-
-struct kafka_source {
-    struct weir_source_args args;
-    struct kafka_config config;
-    struct kafka_client *client;
-    struct kafka_scout *scout; /* runs from the first discover() on */
-    uint64_t news_seen;        /* the scout's version that was acted on */
-    uint64_t leaders_seen;
-    struct weir_partition *list;
-    struct kafka_partition *partitions; /* the same indexes */
-    uint32_t partition_count;
-    uint32_t reader_count; /* partitions that poll() reads, by the last seek() */
-    bool is_replay;        /* the last seek() had an end */
-    uint64_t identity;
-
-    bool assign_wanted;                         /* KF1: drop all and fetch anew */
-    int64_t assign_due_us;                      /* not before */
-    uint64_t links_seen;                        /* the client's lost_links at the last assign() */
-    rd_kafka_message_t *messages[MESSAGES_MAX]; /* [message_first, message_count) wait */
-    uint32_t message_first, message_count;
-    rd_kafka_message_t *taken[MESSAGES_MAX]; /* of the poll under way */
-    struct weir_record views[MESSAGES_MAX];  /* of the taken ones */
-    uint32_t cached_partition;               /* where the last message belonged */
-    const rd_kafka_topic_t *cached_topic;
-
-    bool is_behind;
-    int64_t behind_checked_us, published_us;
-    uint64_t dropped; /* records that came again */
-    char trouble[KAFKA_TROUBLE_BYTES];
 };
 
 /* ---- life ---- */
@@ -110,7 +61,7 @@ static int kafka_open(const struct weir_source_args *args, void **ret_self, stru
     self->args = *args;
     int rc = kafka_config_init(args, &self->config, err);
     if (rc == WEIR_OK) {
-        rc = kafka_client_open(&self->config, args, QUEUE_PARTITIONS_DEFAULT, &self->client, err);
+        rc = kafka_client_open(&self->config, args, KAFKA_PARTITIONS_DEFAULT, &self->client, err);
     }
     if (rc != WEIR_OK) {
         kafka_close(self);
@@ -118,250 +69,6 @@ static int kafka_open(const struct weir_source_args *args, void **ret_self, stru
     }
     *ret_self = self;
     return WEIR_OK;
-}
-
-/* ---- partitions ---- */
-
-static int add_partition(struct kafka_source *self, uint32_t topic, int32_t number,
-                         struct weir_error *err)
-{
-    uint32_t count = self->partition_count + 1;
-    struct weir_partition *list = realloc(self->list, count * sizeof(*list));
-
-    if (list != NULL) {
-        self->list = list;
-    }
-    struct kafka_partition *partitions = realloc(self->partitions, count * sizeof(*partitions));
-    if (partitions != NULL) {
-        self->partitions = partitions;
-    }
-    if (list == NULL || partitions == NULL) {
-        return weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions", count);
-    }
-    list[count - 1] = (struct weir_partition){
-        .stream = weir_str_from(self->client->topics[topic].name),
-        .number = number,
-        .identity = self->identity,
-    };
-    partitions[count - 1] = (struct kafka_partition){ .topic = topic, .number = number };
-    self->partition_count = count;
-    return WEIR_OK;
-}
-
-static uint32_t known_partitions(const struct kafka_source *self, uint32_t topic)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < self->partition_count; i++) {
-        count += self->partitions[i].topic == topic;
-    }
-    return count;
-}
-
-/* Takes over what is new in the view; new partitions come at the end. */
-static int merge_view(struct kafka_source *self, const struct kafka_view *view,
-                      struct weir_error *err)
-{
-    if (self->identity == 0) {
-        self->identity = view->identity;
-    } else if (view->identity != 0 && view->identity != self->identity) {
-        return weir_error_set_reason(err, WEIR_ECONFLICT, "cluster_changed",
-                                     "another Kafka cluster answers at %.*s",
-                                     WEIR_STR_ARG(self->config.brokers));
-    }
-    for (uint32_t t = 0; t < view->topic_count; t++) {
-        uint32_t known = known_partitions(self, t);
-        if (view->topics[t].missing) {
-            continue;
-        }
-        if (view->topics[t].partition_count < known) {
-            return weir_error_set_reason(err, WEIR_ECONFLICT, "topic_replaced",
-                                         "topic %s has %u partitions and had %u: it was made anew",
-                                         self->client->topics[t].name,
-                                         view->topics[t].partition_count, known);
-        }
-        for (; known < view->topics[t].partition_count; known++) {
-            int rc = add_partition(self, t, (int32_t)known, err);
-            if (rc != WEIR_OK) {
-                return rc;
-            }
-        }
-    }
-    return WEIR_OK;
-}
-
-/* Looks through what the scout has heard since the last time. */
-static int heed_scout(struct kafka_source *self, struct weir_error *err)
-{
-    struct kafka_news news;
-    int rc;
-
-    if (self->scout == NULL || kafka_scout_version(self->scout) == self->news_seen) {
-        return WEIR_OK;
-    }
-    kafka_scout_lock(self->scout, &news);
-    self->news_seen = news.version;
-    rc = merge_view(self, news.view, err);
-    for (uint32_t t = 0; t < news.view->topic_count && rc == WEIR_OK; t++) {
-        if (news.view->topics[t].missing &&
-            news.heard_us - news.missing_since_us >= TOPIC_GONE_US) {
-            rc = weir_error_set_reason(err, WEIR_ECONFLICT, "topic_gone",
-                                       "topic %s does not exist any more",
-                                       self->client->topics[t].name);
-        }
-    }
-    /* Another leader may hold another log (see log_diverged): compare the witnesses. */
-    if (news.failure == NULL && news.view->leaders_hash != self->leaders_seen) {
-        self->leaders_seen = news.view->leaders_hash;
-        self->assign_wanted = self->reader_count > 0;
-    }
-    kafka_scout_unlock(self->scout);
-    return rc;
-}
-
-/* The first view, asked for again for a while when a topic is missing: a broker that has just
- * started may not know all of them. */
-static int first_view(struct kafka_source *self, struct kafka_view *ret, struct weir_error *err)
-{
-    int64_t deadline = kafka_clock_us() + TOPIC_GONE_US / 2;
-    struct kafka_client *client = self->client;
-
-    for (;;) {
-        uint32_t missing = 0;
-        int rc = kafka_view_init(client->handle, client->topics, client->topic_count, DISCOVER_MS,
-                                 ret, err);
-        if (rc != WEIR_OK) {
-            rd_kafka_poll(client->handle, 0); /* callbacks: why */
-            if (client->trouble_us > 0) {
-                rc = weir_error_set(err, client->auth_failed ? WEIR_EAUTH : rc, "%s",
-                                    client->trouble);
-            }
-            return rc;
-        }
-        while (missing < ret->topic_count && !ret->topics[missing].missing) {
-            missing++;
-        }
-        if (missing == ret->topic_count) {
-            return WEIR_OK;
-        }
-        kafka_view_fini(ret);
-        if (kafka_clock_us() >= deadline) {
-            return weir_error_set(err, WEIR_ECONFIG, "there is no topic \"%s\" at %.*s",
-                                  client->topics[missing].name, WEIR_STR_ARG(self->config.brokers));
-        }
-        (void)usleep(100000); /* an interrupted sleep only asks sooner */
-    }
-}
-
-static int start_scout(struct kafka_source *self, struct weir_error *err)
-{
-    struct kafka_view view;
-    uint32_t count = 0;
-    int rc = first_view(self, &view, err);
-
-    if (rc != WEIR_OK) {
-        return rc;
-    }
-    for (uint32_t t = 0; t < view.topic_count; t++) {
-        count += view.topics[t].partition_count;
-    }
-    if (count > QUEUE_PARTITIONS_DEFAULT) { /* its queues would be too large together */
-        kafka_client_close(self->client);
-        self->client = NULL;
-        rc = kafka_client_open(&self->config, &self->args, count, &self->client, err);
-    }
-    if (rc == WEIR_OK) {
-        rc = merge_view(self, &view, err);
-    }
-    if (rc == WEIR_OK) {
-        self->leaders_seen = view.leaders_hash;
-        rc = kafka_scout_start(self->client->handle, self->client->topics,
-                               self->client->topic_count, self->client->event_fd,
-                               !self->config.wakes_itself, &view, &self->scout, err);
-    }
-    kafka_view_fini(&view);
-    return rc;
-}
-
-static int kafka_discover(void *context, struct weir_source_partitions *ret, struct weir_error *err)
-{
-    struct kafka_source *self = context;
-    int rc = self->scout == NULL ? start_scout(self, err) : heed_scout(self, err);
-
-    if (rc == WEIR_OK) {
-        *ret = (struct weir_source_partitions){ self->list, self->partition_count };
-    }
-    return rc;
-}
-
-static const char *topic_name(const struct kafka_source *self,
-                              const struct kafka_partition *partition)
-{
-    return self->client->topics[partition->topic].name;
-}
-
-/* ---- where to start ---- */
-
-static int offset_at_time(struct kafka_source *self, const struct kafka_partition *partition,
-                          int64_t *ret, struct weir_error *err)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *item =
-        rd_kafka_topic_partition_list_add(list, topic_name(self, partition), partition->number);
-    int64_t start_ms = self->config.start_ms;
-
-    item->offset = start_ms < 0 ? 0 : start_ms; /* negative ones mean something else to Kafka */
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(self->client->handle, list, DISCOVER_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        code = item->err;
-    }
-    *ret = item->offset; /* negative: no record is that young */
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return weir_error_set(err, WEIR_EAWAY, "topic %s partition %d: no offset for a time: %s",
-                              topic_name(self, partition), partition->number,
-                              rd_kafka_err2str(code));
-    }
-    return WEIR_OK;
-}
-
-static int kafka_start_position(void *context, uint32_t index, bool is_new,
-                                struct weir_position *ret, struct weir_error *err)
-{
-    struct kafka_source *self = context;
-    const struct kafka_partition *partition = &self->partitions[index];
-    enum kafka_start_kind start = is_new ? KAFKA_START_EARLIEST : self->config.start;
-    const char *topic = topic_name(self, partition);
-    int64_t low;
-    int64_t high;
-    int64_t next = -1;
-    int rc = WEIR_OK;
-
-    weir_assert(index < self->partition_count);
-    if (start == KAFKA_START_OFFSETS) {
-        next = kafka_start_offset(&self->config, weir_str_from(topic), partition->number);
-        if (next < 0) {
-            return weir_error_set(err, WEIR_ECONFIG,
-                                  "option start: there is no offset for topic %s partition %d",
-                                  topic, partition->number);
-        }
-        *ret = weir_position_first(next);
-        return WEIR_OK;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        self->client->handle, topic, partition->number, &low, &high, DISCOVER_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return weir_error_set(err, WEIR_EAWAY, "topic %s partition %d: no offsets: %s", topic,
-                              partition->number, rd_kafka_err2str(code));
-    }
-    if (start == KAFKA_START_TIME) {
-        rc = offset_at_time(self, partition, &next, err);
-    }
-    if (rc == WEIR_OK) {
-        next = start == KAFKA_START_EARLIEST ? low : next < 0 ? high : next;
-        *ret = weir_position_first(next);
-    }
-    return rc;
 }
 
 /* ---- assignment ---- */
@@ -387,7 +94,8 @@ static void assign(struct kafka_source *self)
         struct kafka_partition *partition = &self->partitions[i];
         kafka_reader_begin(&partition->reader, partition->reader.at, partition->reader.until);
         if (partition->reader.phase != READER_DONE) {
-            rd_kafka_topic_partition_list_add(list, topic_name(self, partition), partition->number)
+            rd_kafka_topic_partition_list_add(list, kafka_topic_name(self, partition),
+                                              partition->number)
                 ->offset = kafka_reader_fetch_offset(&partition->reader);
         }
     }
@@ -421,115 +129,10 @@ static int kafka_seek(void *context, const struct weir_position *at,
     return WEIR_OK;
 }
 
-/* ---- what does not fit ---- */
-
-static int lose(struct kafka_source *self, struct kafka_partition *partition, const char *reason,
-                int64_t low, int64_t high, struct weir_error *err)
-{
-    const char *topic = topic_name(self, partition);
-    int64_t next = partition->reader.at.next;
-    int64_t going_on = weir_position_clamp(next, low, high);
-
-    if (self->config.skip_lost && !self->is_replay) {
-        weir_log(WEIR_LOG_WARN, reason,
-                 "topic %s partition %d: offset %lld does not fit a log that holds %lld to %lld; "
-                 "going on at %lld (on_data_loss = 'skip')",
-                 topic, partition->number, (long long)next, (long long)low, (long long)high,
-                 (long long)going_on);
-        kafka_reader_skip(&partition->reader, going_on);
-        self->assign_wanted = true;
-        return WEIR_OK;
-    }
-    return weir_error_set_reason(
-        err, WEIR_ECONFLICT, reason,
-        "topic %s partition %d: the next record to read has offset %lld, and the log holds %lld "
-        "to %lld%s",
-        topic, partition->number, (long long)next, (long long)low, (long long)high,
-        self->is_replay ? " (needed to rebuild a batch that was already planned)" : "");
-}
-
-static int judge(struct kafka_source *self, const struct kafka_limits *limits,
-                 struct weir_error *err)
-{
-    struct kafka_partition *partition = &self->partitions[limits->partition];
-    int64_t now = kafka_clock_us();
-
-    if (limits->partition >= self->reader_count) {
-        return WEIR_OK; /* asked before the last seek() */
-    }
-    switch (kafka_reader_judge(&partition->reader, limits->low, limits->high)) {
-    case READER_LOST:
-        return lose(self, partition, "data_lost", limits->low, limits->high, err);
-    case READER_DIVERGED:
-        if (partition->diverged_since_us == 0) {
-            partition->diverged_since_us = now;
-        }
-        if (now - partition->diverged_since_us >= DIVERGED_US) {
-            return lose(self, partition, "log_diverged", limits->low, limits->high, err);
-        }
-        break;
-    case READER_WITNESS_LOST:
-        weir_log(WEIR_LOG_INFO, "kafka_witness",
-                 "topic %s partition %d: the record at offset %lld is no longer kept; going on at "
-                 "%lld without comparing it",
-                 topic_name(self, partition), partition->number,
-                 (long long)partition->reader.at.witness_offset,
-                 (long long)partition->reader.at.next);
-        partition->reader.at.witness_offset = -1;
-        partition->diverged_since_us = 0;
-        break;
-    case READER_FITS:
-        partition->diverged_since_us = 0;
-        break;
-    }
-    self->assign_wanted = true;
-    return WEIR_OK;
-}
-
-static int replaced(struct kafka_source *self, struct kafka_partition *partition,
-                    struct weir_error *err)
-{
-    const char *topic = topic_name(self, partition);
-    const struct weir_position *at = &partition->reader.at;
-
-    if (self->config.skip_lost && !self->is_replay) {
-        weir_log(WEIR_LOG_WARN, "topic_replaced",
-                 "topic %s partition %d: offset %lld holds another record than the one that was "
-                 "read there; going on at %lld all the same (on_data_loss = 'skip')",
-                 topic, partition->number, (long long)at->witness_offset, (long long)at->next);
-        kafka_reader_skip(&partition->reader, at->next);
-        return WEIR_OK;
-    }
-    return weir_error_set_reason(
-        err, WEIR_ECONFLICT, "topic_replaced",
-        "topic %s partition %d: offset %lld holds another record than the one that was read "
-        "there, so what follows at %lld cannot be trusted: the topic was made anew, or its log cut "
-        "and grown again",
-        topic, partition->number, (long long)at->witness_offset, (long long)at->next);
-}
-
-static int corrupt(struct kafka_source *self, struct kafka_partition *partition,
-                   const rd_kafka_message_t *message, struct weir_error *err)
-{
-    if (partition->corrupt_tries == 0 || partition->corrupt_offset != message->offset) {
-        partition->corrupt_offset = message->offset;
-        partition->corrupt_tries = 0;
-    }
-    if (++partition->corrupt_tries < CORRUPT_TRIES_MAX) {
-        self->assign_wanted = true; /* it may have been damaged on the way */
-        return WEIR_OK;
-    }
-    return weir_error_set_reason(
-        err, WEIR_ECORRUPT, "source_corrupt",
-        "topic %s partition %d: the records at offset %lld are damaged: %s",
-        topic_name(self, partition), partition->number, (long long)message->offset,
-        rd_kafka_message_errstr(message));
-}
-
 static void ask_limits(struct kafka_source *self, const struct kafka_partition *partition)
 {
     kafka_scout_ask_limits(self->scout, (uint32_t)(partition - self->partitions),
-                           topic_name(self, partition), partition->number);
+                           kafka_topic_name(self, partition), partition->number);
 }
 
 /* ---- messages ---- */
@@ -548,7 +151,7 @@ static struct kafka_partition *partition_of(struct kafka_source *self,
     const char *name = rd_kafka_topic_name(message->rkt);
     for (uint32_t i = 0; i < self->reader_count; i++) {
         if (self->partitions[i].number == message->partition &&
-            strcmp(topic_name(self, &self->partitions[i]), name) == 0) {
+            strcmp(kafka_topic_name(self, &self->partitions[i]), name) == 0) {
             self->cached_topic = message->rkt;
             self->cached_partition = i;
             return &self->partitions[i];
@@ -592,7 +195,7 @@ static int handle_event(struct kafka_source *self, const rd_kafka_message_t *mes
     case RD_KAFKA_RESP_ERR__UNDERFLOW:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
-        return corrupt(self, partition, message, err);
+        return kafka_corrupt(self, partition, message, err);
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
@@ -617,10 +220,10 @@ static bool fetch_messages(struct kafka_source *self)
     /* Cleared before looking, so that what comes in between makes it readable again. */
     (void)!read(self->client->event_fd, &drained, sizeof(drained));
     ssize_t count =
-        rd_kafka_consume_batch_queue(self->client->queue, 0, self->messages, MESSAGES_MAX);
+        rd_kafka_consume_batch_queue(self->client->queue, 0, self->messages, KAFKA_MESSAGES_MAX);
     self->message_first = 0;
     self->message_count = count > 0 ? (uint32_t)count : 0;
-    if (self->message_count == MESSAGES_MAX) {
+    if (self->message_count == KAFKA_MESSAGES_MAX) {
         (void)!write(self->client->event_fd, &one, sizeof(one)); /* there may be more */
     }
     if (atomic_load(&self->client->lost_links) != self->links_seen) {
@@ -663,7 +266,7 @@ static int sort_messages(struct kafka_source *self, const struct weir_source_lim
             continue;
         }
         if (verdict == READER_REPLACED) {
-            rc = replaced(self, partition, err);
+            rc = kafka_replaced(self, partition, err);
         } else {
             self->dropped++;
         }
@@ -728,9 +331,9 @@ static void check_behind(struct kafka_source *self)
     for (uint32_t i = 0; i < self->reader_count && !is_behind; i++) {
         const struct kafka_partition *partition = &self->partitions[i];
         is_behind = partition->reader.phase != READER_DONE && !partition->reader.at_end &&
-                    rd_kafka_get_watermark_offsets(self->client->handle,
-                                                   topic_name(self, partition), partition->number,
-                                                   &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                    rd_kafka_get_watermark_offsets(
+                        self->client->handle, kafka_topic_name(self, partition), partition->number,
+                        &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
                     high > partition->reader.at.next;
     }
     if (is_behind != self->is_behind) {
@@ -745,10 +348,10 @@ static int poll_once(struct kafka_source *self, const struct weir_source_limits 
 {
     struct kafka_limits found;
     uint32_t count = 0;
-    int rc = heed_scout(self, err);
+    int rc = kafka_heed_scout(self, err);
 
     while (rc == WEIR_OK && kafka_scout_take_limits(self->scout, &found)) {
-        rc = judge(self, &found, err);
+        rc = kafka_judge(self, &found, err);
     }
     if (rc != WEIR_OK) {
         return rc;
@@ -833,8 +436,9 @@ static void kafka_lag(void *context, struct weir_source_lag *ret)
         const struct kafka_partition *partition = &self->partitions[i];
         int64_t low;
         int64_t high = -1;
-        rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
-            self->client->handle, topic_name(self, partition), partition->number, &low, &high);
+        rd_kafka_resp_err_t code =
+            rd_kafka_get_watermark_offsets(self->client->handle, kafka_topic_name(self, partition),
+                                           partition->number, &low, &high);
         lag.caught_up = lag.caught_up && partition->reader.at_end;
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) {
             lag.known = lag.known && partition->reader.at_end;
@@ -856,7 +460,7 @@ static void kafka_publish(void *context, const struct weir_position *at, uint32_
     self->published_us = now;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_list_add(list, topic_name(self, &self->partitions[i]),
+        rd_kafka_topic_partition_list_add(list, kafka_topic_name(self, &self->partitions[i]),
                                           self->partitions[i].number)
             ->offset = at[i].next;
     }
