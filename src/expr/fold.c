@@ -2,9 +2,9 @@
  *
  * Uses     weir_expr_eval() on a chunk of one row without columns.
  * A call is replaced by its value when its arguments are constants, and by null when it is strict
- * and one of them is null; constants in AND, OR, CASE and COALESCE take away what they decide: as in
- * PostgreSQL, so that the same rows fail. What fails is left in place, for the rows that reach it
- * (X1). */
+ * and one of them is null; constants in AND, OR, CASE, COALESCE and NULLIF take away what they
+ * decide: as in PostgreSQL, so that the same rows fail. What fails is left in place, for the rows
+ * that reach it (X1). */
 #include "expr/expr.h"
 
 static bool is_const(const struct weir_expr *expr)
@@ -165,6 +165,14 @@ static void simplify_coalesce(struct weir_expr *expr)
     }
 }
 
+/* What is null is not equal to anything: then NULLIF is its first argument. */
+static void simplify_nullif(struct weir_expr *expr)
+{
+    if (is_null_const(expr->args[0]) || is_null_const(expr->args[1])) {
+        become(expr, expr->args[0]);
+    }
+}
+
 static void simplify(struct weir_expr *expr)
 {
     switch (expr->kind) {
@@ -177,6 +185,9 @@ static void simplify(struct weir_expr *expr)
         break;
     case WEIR_EXPR_COALESCE:
         simplify_coalesce(expr);
+        break;
+    case WEIR_EXPR_NULLIF:
+        simplify_nullif(expr);
         break;
     default:
         break;
