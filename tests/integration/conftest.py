@@ -23,9 +23,10 @@ HOME = servers.BUILD / "test"
 # The log cleaner looks every 15 s by default; the compaction tests would wait for it.
 KAFKA_SETTINGS = {"log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 500,
                   "log.retention.check.interval.ms": 1000}
-# As users have it, but for what makes a test's server small; 100 s would be a long wait for a
-# client that died without a word.
 POSTGRES_SETTINGS = {"max_connections": 100, "max_wal_size": "'2GB'"}
+# A cluster that is copied file by file keeps little WAL.
+COPIED_POSTGRES_SETTINGS = {"shared_buffers": "'64MB'", "min_wal_size": "'32MB'",
+                            "max_wal_size": "'128MB'"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +68,7 @@ def postgres():
 @pytest.fixture(scope="module")
 def own_postgres():
     """A cluster that may be killed, stopped and restored; the next test finds it running again."""
-    server = fresh_server(servers.Postgres, "own-pg", POSTGRES_SETTINGS)
+    server = fresh_server(servers.Postgres, "own-pg", COPIED_POSTGRES_SETTINGS)
     yield server
     server.destroy()
 

@@ -305,8 +305,13 @@ def test_t8_two_starters_at_once(stage: Stage, partitions: int):
         with psycopg.connect(stage.dsn, autocommit=True) as watch:
             owners = watch.execute("SELECT count(DISTINCT owner) FROM weir.ledger").fetchone()[0]
             assert owners == 1
-        stage.send(200)  # the loser learns it at its next commit
-        wait_until(lambda: sum(weir.is_running for weir in pair) <= 1, 30, "one of them to be told")
+
+        def one_was_told() -> bool:
+            stage.send(10)  # who lost learns it at its next commit, and needs something to commit
+            return sum(weir.is_running for weir in pair) <= 1
+
+        wait_until(one_was_told, 30, "one of them to be told", 0.1)
+        wait_all_in(stage)
         for weir in pair:
             if weir.is_running:
                 assert weir.term() == 0
