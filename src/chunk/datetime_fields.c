@@ -393,7 +393,8 @@ static const struct {
 enum weir_datetime_unit weir_datetime_unit(const char *text)
 {
     for (size_t i = 0; i < sizeof(unit_words) / sizeof(unit_words[0]); i++) {
-        if (strncmp(text, unit_words[i].text, UNIT_BYTES_COMPARED) == 0) {
+        if (text[0] == unit_words[i].text[0] &&
+            strncmp(text, unit_words[i].text, UNIT_BYTES_COMPARED) == 0) {
             return unit_words[i].unit;
         }
     }

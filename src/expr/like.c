@@ -16,6 +16,25 @@ static size_t char_bytes(struct weir_str text, size_t at, bool is_utf8)
     return bytes < text.len - at ? bytes : text.len - at;
 }
 
+/* Moves *at to the next place where the pattern from part on may begin to match: where its first
+ * byte is. A byte that begins a character is never found within another one. */
+static bool next_try(struct weir_str text, struct weir_str pattern, size_t part, bool is_utf8,
+                     size_t *at)
+{
+    if (*at == text.len) {
+        return false;
+    }
+    *at += char_bytes(text, *at, is_utf8);
+    if (pattern.data[part] == '\\') {
+        return true;
+    }
+    const char *found = memchr(text.data + *at, pattern.data[part], text.len - *at);
+    if (found != NULL) {
+        *at = (size_t)(found - text.data);
+    }
+    return found != NULL;
+}
+
 enum weir_like_result weir_like_match(struct weir_str text, struct weir_str pattern, bool is_utf8)
 {
     size_t t = 0, p = 0;
@@ -62,13 +81,9 @@ enum weir_like_result weir_like_match(struct weir_str text, struct weir_str patt
                 continue;
             }
         }
-        if (!has_retry) {
+        if (!has_retry || !next_try(text, pattern, retry_p, is_utf8, &retry_t)) {
             return WEIR_LIKE_NO;
         }
-        if (retry_t == text.len) {
-            return WEIR_LIKE_NO;
-        }
-        retry_t += char_bytes(text, retry_t, is_utf8);
         t = retry_t;
         p = retry_p;
     }
