@@ -89,15 +89,10 @@ ORDERED(bpchar, struct weir_str, struct weir_str, compare_bpchar)
  * between the last timestamp and infinity, where no timestamp is. */
 static inline int64_t date_begin(int32_t date)
 {
-    int64_t us;
-
-    if (date == INT32_MAX || date == INT32_MIN) {
-        return date == INT32_MAX ? INT64_MAX : INT64_MIN;
+    if (!weir_date_is_finite(date)) {
+        return date == WEIR_DATE_PINF ? WEIR_TIMESTAMP_PINF : WEIR_TIMESTAMP_NINF;
     }
-    if (__builtin_mul_overflow((int64_t)date, WEIR_DAY_US, &us)) {
-        return date > 0 ? INT64_MAX - 1 : INT64_MIN + 1;
-    }
-    return us;
+    return date < WEIR_TIMESTAMP_END / WEIR_DAY_US ? date * WEIR_DAY_US : WEIR_TIMESTAMP_PINF - 1;
 }
 
 static inline int compare_date_timestamp(int32_t date, int64_t timestamp)

@@ -218,6 +218,26 @@ static void only_selected_rows_are_computed(void **state)
     tree_fini(&tree);
 }
 
+/* A filter may leave nothing; that is no lack of memory. */
+static void no_rows_are_no_failure(void **state)
+{
+    struct weir_vec ret;
+    struct tree tree;
+
+    (void)state;
+    setup(&tree);
+    struct weir_expr *quotient = tree_call(&tree, "/", tree_column(&tree, 0), tree_int(&tree, 0));
+    struct weir_expr *choice =
+        TREE(&tree, WEIR_EXPR_CASE, tree_int4, tree_column(&tree, 2), quotient,
+             TREE(&tree, WEIR_EXPR_COALESCE, tree_int4, tree_column(&tree, 1), quotient));
+    tree.chunk.rows = 0;
+    assert_int_equal(weir_expr_eval(choice, &tree.eval, &tree.chunk,
+                                    (struct weir_sel){ .count = 0, .rows = tree_all_rows }, &ret),
+                     WEIR_OK);
+    assert_int_equal(tree.eval.error_count, 0);
+    tree_fini(&tree);
+}
+
 static void batch_time_is_now(void **state)
 {
     struct tree tree;
@@ -310,6 +330,7 @@ int main(void)
         cmocka_unit_test(is_tests_are_never_null),
         cmocka_unit_test(distinct_nullif_and_in),
         cmocka_unit_test(only_selected_rows_are_computed),
+        cmocka_unit_test(no_rows_are_no_failure),
         cmocka_unit_test(batch_time_is_now),
         cmocka_unit_test(folding_computes_constants_and_leaves_failures),
         cmocka_unit_test(folding_leaves_only_what_can_be_reached),
