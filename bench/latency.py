@@ -1,7 +1,7 @@
 """latency.py: from when a message is due to when its row can be seen, at 1 000 messages a second.
 
 usage: ./dev bench latency [script]
-An open loop produces, a second connection looks for new rows about three times a millisecond, and
+An open loop produces, a second connection looks for new rows more than once a millisecond, and
 all of it runs on the same few cores as Kafka, PostgreSQL and weir. The same is measured for
 bench/rival_script.py with the argument script.
 """

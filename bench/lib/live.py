@@ -20,7 +20,7 @@ from confluent_kafka import Producer
 
 from rig import Rig, Topic
 
-LOOK_PAUSE_S = 0.0003
+LOOK_PAUSE_S = 0.0005
 PARTITIONS = 4
 
 # Who looks must not scan the table for it; weir pays for the index like any user.

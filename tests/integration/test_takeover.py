@@ -149,8 +149,7 @@ def test_a_commit_that_is_released_long_after_its_client_died(stage: Stage):
     stage.assert_exact()
 
 
-@pytest.mark.parametrize("partitions", [1, 2])
-@pytest.mark.parametrize("kind", ["append", "upsert"])
+@pytest.mark.parametrize("kind, partitions", [("append", 1), ("append", 2), ("upsert", 1)])
 @pytest.mark.parametrize("strike", [Strike.CUT_BEFORE, Strike.CUT_WITHIN, Strike.CUT_WHILE,
                                     Strike.CUT_AFTER], ids=lambda strike: strike.name.lower())
 def test_a_line_cut_around_commit(stage: Stage, strike: Strike, kind: str, partitions: int):
