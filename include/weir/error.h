@@ -18,21 +18,21 @@ enum weir_action {
 
 /* One row a failure: name, value (never reused), what the caller does next, exit status of the
  * command, text. */
-#define WEIR_ERROR_TABLE(X)                                                                        \
-    X(WEIR_EBUSY, -1, RETRY, 1, "busy: the same call may succeed later")                           \
-    X(WEIR_EAWAY, -2, RETRY, 69, "broker or database cannot be reached")                           \
-    X(WEIR_ENOSPC, -3, RETRY, 74, "no space left on the device")                                   \
-    X(WEIR_EREFUSED, -4, ABORT, 1, "the sink refused the batch: nothing was published")            \
-    X(WEIR_EDATA, -5, STOP, 65, "bad data, and on_error is 'fail'")                                \
-    X(WEIR_EFENCED, -6, STOP, 76, "a newer instance of this pipeline has taken over")              \
-    X(WEIR_ECONFLICT, -7, STOP, 1, "log, ledger, source or definition do not fit together")        \
-    X(WEIR_ECORRUPT, -8, STOP, 74, "stored bytes do not match their checksum")                     \
-    X(WEIR_EIO, -9, STOP, 74, "device or file system error")                                       \
-    X(WEIR_ECONFIG, -10, STOP, 78, "the pipeline file or an option is wrong")                      \
-    X(WEIR_ESCHEMA, -11, STOP, 78, "the target table does not fit the pipeline")                   \
-    X(WEIR_ENOMEM, -12, STOP, 1, "out of memory")                                                  \
-    X(WEIR_EINVAL, -13, STOP, 2, "the call itself is wrong")                                       \
-    X(WEIR_EBUG, -14, STOP, 70, "a mistake of weir's own: please report it")                       \
+#define WEIR_ERROR_TABLE(X)                                                                 \
+    X(WEIR_EBUSY, -1, RETRY, 1, "busy: the same call may succeed later")                    \
+    X(WEIR_EAWAY, -2, RETRY, 69, "broker or database cannot be reached")                    \
+    X(WEIR_ENOSPC, -3, RETRY, 74, "no space left on the device")                            \
+    X(WEIR_EREFUSED, -4, ABORT, 1, "the sink refused the batch: nothing was published")     \
+    X(WEIR_EDATA, -5, STOP, 65, "bad data, and on_error is 'fail'")                         \
+    X(WEIR_EFENCED, -6, STOP, 76, "a newer instance of this pipeline has taken over")       \
+    X(WEIR_ECONFLICT, -7, STOP, 1, "log, ledger, source or definition do not fit together") \
+    X(WEIR_ECORRUPT, -8, STOP, 74, "stored bytes do not match their checksum")              \
+    X(WEIR_EIO, -9, STOP, 74, "device or file system error")                                \
+    X(WEIR_ECONFIG, -10, STOP, 78, "the pipeline file or an option is wrong")               \
+    X(WEIR_ESCHEMA, -11, STOP, 78, "the target table does not fit the pipeline")            \
+    X(WEIR_ENOMEM, -12, STOP, 1, "out of memory")                                           \
+    X(WEIR_EINVAL, -13, STOP, 2, "the call itself is wrong")                                \
+    X(WEIR_EBUG, -14, STOP, 70, "a mistake of weir's own: please report it")                \
     X(WEIR_EAUTH, -15, STOP, 69, "broker or database refuses these credentials")
 
 enum {

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 struct weir_status {
-    const char *phase; /* "connecting", "claiming", "recovering", "rebuilding", "running",
+    const char *phase;          /* "connecting", "claiming", "recovering", "rebuilding", "running",
                           "draining"; static */
-    uint64_t batch;    /* being gathered, or the last one; 0: none yet */
-    uint64_t sealed, committed;       /* last batch numbers */
-    int64_t batch_time_us;            /* t of the last batch begun */
+    uint64_t batch;             /* being gathered, or the last one; 0: none yet */
+    uint64_t sealed, committed; /* last batch numbers */
+    int64_t batch_time_us;      /* t of the last batch begun */
     uint64_t generation;
     uint64_t rows_read;               /* source records taken in, since open */
     uint64_t rows_read_committed;     /* of those, in batches that are in */
@@ -20,9 +20,9 @@ struct weir_status {
     uint64_t batches_dropped, rows_dropped;   /* at_most_once */
     uint64_t batches_repeated, rows_repeated; /* at_least_once */
     uint64_t reconnects, clock_regressions, unknown_fields;
-    int64_t lag;      /* records known to wait in the sources */
+    int64_t lag; /* records known to wait in the sources */
     bool lag_known;
-    bool caught_up;   /* at the end of every partition, and everything read is in */
+    bool caught_up;    /* at the end of every partition, and everything read is in */
     char trouble[256]; /* what is being waited for, or "" */
 };
 

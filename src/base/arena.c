@@ -60,8 +60,7 @@ void weir_arena_reset(struct weir_arena *arena)
 /* The next block with room for bytes: a spare one, or a new one linked behind current. */
 static struct weir_arena_block *grow(struct weir_arena *arena, size_t bytes)
 {
-    struct weir_arena_block **link =
-        arena->current == NULL ? &arena->first : &arena->current->next;
+    struct weir_arena_block **link = arena->current == NULL ? &arena->first : &arena->current->next;
     struct weir_arena_block *block = *link;
 
     if (block == NULL || block->capacity_bytes < bytes) {

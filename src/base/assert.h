@@ -6,7 +6,7 @@
 /* Prints "file:line: function: assertion failed: text" to stderr and aborts. */
 _Noreturn void weir_assert_fail(const char *text, const char *file, int line, const char *function);
 
-#define weir_assert(condition)                                                                     \
+#define weir_assert(condition) \
     ((condition) ? (void)0 : weir_assert_fail(#condition, __FILE__, __LINE__, __func__))
 
 #endif

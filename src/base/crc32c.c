@@ -9,9 +9,8 @@
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 
-__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc,
-                                                                     const uint8_t *at,
-                                                                     size_t bytes)
+__attribute__((target("sse4.2"))) static uint32_t
+crc_by_instruction(uint32_t crc, const uint8_t *at, size_t bytes)
 {
     uint64_t wide = crc;
 

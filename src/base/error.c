@@ -84,8 +84,8 @@ int weir_error_context(struct weir_error *err, const char *fmt, ...)
 enum weir_action weir_error_action(int code)
 {
     switch (code) {
-#define ACTION_CASE(name, value, action, status, text)                                             \
-    case name:                                                                                     \
+#define ACTION_CASE(name, value, action, status, text) \
+    case name:                                         \
         return WEIR_ACTION_##action;
         WEIR_ERROR_TABLE(ACTION_CASE)
 #undef ACTION_CASE
@@ -99,8 +99,8 @@ enum weir_action weir_error_action(int code)
 int weir_error_exit_status(int code)
 {
     switch (code) {
-#define STATUS_CASE(name, value, action, status, text)                                             \
-    case name:                                                                                     \
+#define STATUS_CASE(name, value, action, status, text) \
+    case name:                                         \
         return status;
         WEIR_ERROR_TABLE(STATUS_CASE)
 #undef STATUS_CASE
@@ -114,8 +114,8 @@ int weir_error_exit_status(int code)
 const char *weir_error_name(int code)
 {
     switch (code) {
-#define NAME_CASE(name, value, action, status, text)                                               \
-    case name:                                                                                     \
+#define NAME_CASE(name, value, action, status, text) \
+    case name:                                       \
         return #name;
         WEIR_ERROR_TABLE(NAME_CASE)
 #undef NAME_CASE
@@ -129,8 +129,8 @@ const char *weir_error_name(int code)
 const char *weir_error_summary(int code)
 {
     switch (code) {
-#define TEXT_CASE(name, value, action, status, text)                                               \
-    case name:                                                                                     \
+#define TEXT_CASE(name, value, action, status, text) \
+    case name:                                       \
         return text;
         WEIR_ERROR_TABLE(TEXT_CASE)
 #undef TEXT_CASE

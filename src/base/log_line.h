@@ -6,7 +6,6 @@
 
 /* event is a fixed word in snake_case, listed in docs/ERRORS.md when an operator should act on it.
  * Control characters in the message become spaces, so data cannot forge a line. */
-void weir_log(enum weir_log_level level, const char *event, const char *fmt, ...)
-    WEIR_PRINTF(3, 4);
+void weir_log(enum weir_log_level level, const char *event, const char *fmt, ...) WEIR_PRINTF(3, 4);
 
 #endif

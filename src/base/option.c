@@ -18,15 +18,17 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {
-    { "us", 1 },         { "ms", 1000 },        { "s", 1000000 },    { "sec", 1000000 },
-    { "second", 1000000 }, { "seconds", 1000000 }, { "min", 60000000 }, { "minute", 60000000 },
-    { "minutes", 60000000 }, { "h", 3600000000 },  { "hour", 3600000000 }, { "hours", 3600000000 },
-    { "d", 86400000000 }, { "day", 86400000000 }, { "days", 86400000000 }, { NULL, 0 },
+    { "us", 1 },          { "ms", 1000 },         { "s", 1000000 },
+    { "sec", 1000000 },   { "second", 1000000 },  { "seconds", 1000000 },
+    { "min", 60000000 },  { "minute", 60000000 }, { "minutes", 60000000 },
+    { "h", 3600000000 },  { "hour", 3600000000 }, { "hours", 3600000000 },
+    { "d", 86400000000 }, { "day", 86400000000 }, { "days", 86400000000 },
+    { NULL, 0 },
 };
 
 static const struct unit byte_units[] = {
-    { "", 1 },           { "B", 1 },          { "kB", 1024 },        { "KiB", 1024 },
-    { "MB", 1048576 },   { "MiB", 1048576 },  { "GB", 1073741824 },  { "GiB", 1073741824 },
+    { "", 1 },         { "B", 1 },         { "kB", 1024 },       { "KiB", 1024 },
+    { "MB", 1048576 }, { "MiB", 1048576 }, { "GB", 1073741824 }, { "GiB", 1073741824 },
     { NULL, 0 },
 };
 
@@ -199,8 +201,7 @@ const struct weir_option_def *weir_option_find(const struct weir_option_def *def
     return NULL;
 }
 
-static int unknown(const struct weir_option_def *defs, struct weir_str name,
-                   struct weir_error *err)
+static int unknown(const struct weir_option_def *defs, struct weir_str name, struct weir_error *err)
 {
     const char *nearest = NULL;
     size_t best = 4; /* further away is no help */

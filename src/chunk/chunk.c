@@ -24,13 +24,13 @@ uint64_t *weir_bitmap_alloc(struct weir_arena *arena, uint32_t rows, bool all_va
 }
 
 /* One loop for each width, so that the compiler sees a fixed-size copy. */
-#define GATHER(ctype)                                                                              \
-    do {                                                                                           \
-        const ctype *from = vec->data;                                                             \
-        ctype *to = out.data;                                                                      \
-        for (uint32_t i = 0; i < sel.count; i++) {                                                 \
-            to[i] = from[sel.rows[i]];                                                             \
-        }                                                                                          \
+#define GATHER(ctype)                              \
+    do {                                           \
+        const ctype *from = vec->data;             \
+        ctype *to = out.data;                      \
+        for (uint32_t i = 0; i < sel.count; i++) { \
+            to[i] = from[sel.rows[i]];             \
+        }                                          \
     } while (0)
 
 struct bytes16 {

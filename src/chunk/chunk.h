@@ -15,19 +15,21 @@ enum { WEIR_CHUNK_ROWS_MAX = 4096 };
 
 /* One message of a source with its coordinates. Lives as long as its batch. */
 struct weir_record {
-    int64_t offset;          /* in its partition */
-    int64_t timestamp_us;    /* since 1970; INT64_MIN when the source has none */
-    struct weir_str value;   /* raw bytes; readable for 64 bytes behind its end */
-    struct weir_str key;     /* raw bytes */
-    struct weir_str headers; /* a JSON array of [name, value] pairs as text; empty when not wanted */
-    uint32_t partition;      /* index in the source's list of partitions, see source.h */
+    int64_t offset;        /* in its partition */
+    int64_t timestamp_us;  /* since 1970; INT64_MIN when the source has none */
+    struct weir_str value; /* raw bytes; readable for 64 bytes behind its end */
+    struct weir_str key;   /* raw bytes */
+    struct weir_str
+        headers;        /* a JSON array of [name, value] pairs as text; empty when not wanted */
+    uint32_t partition; /* index in the source's list of partitions, see source.h */
     bool value_is_null, key_is_null;
 };
 
 /* One column: rows elements of one type. Null elements hold any value. */
 struct weir_vec {
     struct weir_type type;
-    const uint64_t *valid; /* bit r % 64 of word r / 64 is set when row r is not null; NULL: no nulls */
+    const uint64_t
+        *valid; /* bit r % 64 of word r / 64 is set when row r is not null; NULL: no nulls */
     union {
         void *data;
         uint8_t *b;

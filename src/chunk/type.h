@@ -10,25 +10,25 @@
 #include <stdint.h>
 
 /* id, SQL name, PostgreSQL's type oid, C type of one element */
-#define WEIR_TYPE_TABLE(X)                                                                         \
-    X(BOOL, "boolean", 16, uint8_t)                                                                \
-    X(INT2, "smallint", 21, int16_t)                                                               \
-    X(INT4, "integer", 23, int32_t)                                                                \
-    X(INT8, "bigint", 20, int64_t)                                                                 \
-    X(FLOAT4, "real", 700, float)                                                                  \
-    X(FLOAT8, "double precision", 701, double)                                                     \
-    X(NUMERIC, "numeric", 1700, struct weir_numeric)                                               \
-    X(TEXT, "text", 25, struct weir_str)                                                           \
-    X(VARCHAR, "character varying", 1043, struct weir_str)                                         \
-    X(BPCHAR, "character", 1042, struct weir_str)                                                  \
-    X(BYTEA, "bytea", 17, struct weir_str)                                                         \
-    X(DATE, "date", 1082, int32_t)                                                                 \
-    X(TIME, "time without time zone", 1083, int64_t)                                               \
-    X(TIMESTAMP, "timestamp without time zone", 1114, int64_t)                                     \
-    X(TIMESTAMPTZ, "timestamp with time zone", 1184, int64_t)                                      \
-    X(INTERVAL, "interval", 1186, struct weir_interval)                                            \
-    X(UUID, "uuid", 2950, struct weir_uuid)                                                        \
-    X(JSONB, "jsonb", 3802, struct weir_str)                                                       \
+#define WEIR_TYPE_TABLE(X)                                     \
+    X(BOOL, "boolean", 16, uint8_t)                            \
+    X(INT2, "smallint", 21, int16_t)                           \
+    X(INT4, "integer", 23, int32_t)                            \
+    X(INT8, "bigint", 20, int64_t)                             \
+    X(FLOAT4, "real", 700, float)                              \
+    X(FLOAT8, "double precision", 701, double)                 \
+    X(NUMERIC, "numeric", 1700, struct weir_numeric)           \
+    X(TEXT, "text", 25, struct weir_str)                       \
+    X(VARCHAR, "character varying", 1043, struct weir_str)     \
+    X(BPCHAR, "character", 1042, struct weir_str)              \
+    X(BYTEA, "bytea", 17, struct weir_str)                     \
+    X(DATE, "date", 1082, int32_t)                             \
+    X(TIME, "time without time zone", 1083, int64_t)           \
+    X(TIMESTAMP, "timestamp without time zone", 1114, int64_t) \
+    X(TIMESTAMPTZ, "timestamp with time zone", 1184, int64_t)  \
+    X(INTERVAL, "interval", 1186, struct weir_interval)        \
+    X(UUID, "uuid", 2950, struct weir_uuid)                    \
+    X(JSONB, "jsonb", 3802, struct weir_str)                   \
     X(UNKNOWN, "unknown", 705, struct weir_str)
 
 enum weir_type_id {

@@ -15,7 +15,8 @@ static const struct verb {
     const char *help;
 } verbs[] = {
     { "run", "FILE [--data DIR] [--set NAME=VALUE]... [--until-caught-up] [--no-progress]", cli_run,
-      "Runs a pipeline until SIGTERM or SIGINT, which finish the open batch (a second SIGINT stops\n"
+      "Runs a pipeline until SIGTERM or SIGINT, which finish the open batch (a second SIGINT "
+      "stops\n"
       "at once). Whatever the end, the next run goes on where this one left off." },
     { "validate", "FILE [--set NAME=VALUE]...", cli_validate,
       "Checks a pipeline file without connecting to anything." },
@@ -26,10 +27,10 @@ static const struct verb {
     { "ddl", "FILE [--set NAME=VALUE]...", cli_ddl,
       "Prints the SQL that makes ledger and tables, for a database where weir may not." },
     { "wal", "dump|verify DIR", cli_wal,
-      "Prints the log of a data directory, or checks every byte of it. Changes nothing, and may be\n"
+      "Prints the log of a data directory, or checks every byte of it. Changes nothing, and may "
+      "be\n"
       "used while the pipeline runs." },
-    { "reference", "", cli_reference,
-      "Prints all options, types and functions as Markdown." },
+    { "reference", "", cli_reference, "Prints all options, types and functions as Markdown." },
     { "version", "", cli_version, "Prints the version." },
 };
 
@@ -48,13 +49,15 @@ static const struct option options[] = {
 
 static void print_usage(FILE *stream)
 {
-    (void)fprintf(stream, "weir moves rows from Kafka through SQL into PostgreSQL, exactly once.\n\n"
-                          "usage:\n");
+    (void)fprintf(stream,
+                  "weir moves rows from Kafka through SQL into PostgreSQL, exactly once.\n\n"
+                  "usage:\n");
     for (int i = 0; i < VERB_COUNT; i++) {
         (void)fprintf(stream, "  weir %s %s\n", verbs[i].name, verbs[i].arguments);
     }
-    (void)fprintf(stream, "\nweir VERB --help says more. FILE is a pipeline of SQL; - reads it from "
-                          "standard input.\n");
+    (void)fprintf(stream,
+                  "\nweir VERB --help says more. FILE is a pipeline of SQL; - reads it from "
+                  "standard input.\n");
 }
 
 static void print_verb_help(const struct verb *verb)

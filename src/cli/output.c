@@ -59,8 +59,8 @@ static void print_head(enum weir_log_level level, const char *event, const char 
 {
     (void)fputs("{\"at\":\"", stderr);
     print_time();
-    (void)fprintf(stderr, "\",\"level\":\"%s\",\"event\":\"%s\",\"message\":\"",
-                  level_names[level], event);
+    (void)fprintf(stderr, "\",\"level\":\"%s\",\"event\":\"%s\",\"message\":\"", level_names[level],
+                  event);
     print_json_text(message);
     (void)fputs("\"", stderr);
 }
@@ -122,9 +122,8 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
     char lag[32];
     char text[768];
     double seconds = seconds_since_last();
-    double rate = seconds > 0
-                      ? (double)(status->rows_read_committed - output.last_rows) / seconds
-                      : 0;
+    double rate =
+        seconds > 0 ? (double)(status->rows_read_committed - output.last_rows) / seconds : 0;
 
     output.last_rows = status->rows_read_committed;
     if (!output.want_progress) {
@@ -135,8 +134,8 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
                    "%s: %s, %.0f rows/s, lag %s, batch %" PRIu64 ", sealed %" PRIu64
                    ", committed %" PRIu64 "%s%s",
                    pipeline, status->phase, rate, lag, status->batch, status->sealed,
-                   status->committed, status->trouble[0] == '\0' ? "" : "; waiting: ",
-                   status->trouble);
+                   status->committed,
+                   status->trouble[0] == '\0' ? "" : "; waiting: ", status->trouble);
     if (output.is_terminal) {
         (void)fprintf(stderr, "\r\033[K%s", text);
         (void)fflush(stderr);
@@ -144,19 +143,17 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
         return;
     }
     print_head(WEIR_LOG_INFO, "progress", text);
-    (void)fprintf(stderr,
-                  ",\"phase\":\"%s\",\"rows_per_s\":%.0f,\"lag\":%s,\"batch\":%" PRIu64
-                  ",\"sealed\":%" PRIu64 ",\"committed\":%" PRIu64 ",\"generation\":%" PRIu64
-                  ",\"rows_read\":%" PRIu64 ",\"rows_committed\":%" PRIu64
-                  ",\"rows_written\":%" PRIu64 ",\"rows_dead\":%" PRIu64
-                  ",\"rows_skipped\":%" PRIu64 ",\"rows_dropped\":%" PRIu64
-                  ",\"rows_repeated\":%" PRIu64 ",\"reconnects\":%" PRIu64
-                  ",\"unknown_fields\":%" PRIu64 "}\n",
-                  status->phase, rate, status->lag_known ? lag : "null", status->batch,
-                  status->sealed, status->committed, status->generation, status->rows_read,
-                  status->rows_read_committed, status->rows_written, status->rows_dead,
-                  status->rows_skipped, status->rows_dropped, status->rows_repeated,
-                  status->reconnects, status->unknown_fields);
+    (void)fprintf(
+        stderr,
+        ",\"phase\":\"%s\",\"rows_per_s\":%.0f,\"lag\":%s,\"batch\":%" PRIu64 ",\"sealed\":%" PRIu64
+        ",\"committed\":%" PRIu64 ",\"generation\":%" PRIu64 ",\"rows_read\":%" PRIu64
+        ",\"rows_committed\":%" PRIu64 ",\"rows_written\":%" PRIu64 ",\"rows_dead\":%" PRIu64
+        ",\"rows_skipped\":%" PRIu64 ",\"rows_dropped\":%" PRIu64 ",\"rows_repeated\":%" PRIu64
+        ",\"reconnects\":%" PRIu64 ",\"unknown_fields\":%" PRIu64 "}\n",
+        status->phase, rate, status->lag_known ? lag : "null", status->batch, status->sealed,
+        status->committed, status->generation, status->rows_read, status->rows_read_committed,
+        status->rows_written, status->rows_dead, status->rows_skipped, status->rows_dropped,
+        status->rows_repeated, status->reconnects, status->unknown_fields);
 }
 
 void cli_output_close(void)
@@ -173,8 +170,8 @@ int cli_fail(const struct weir_error *err)
     cli_output_close();
     if (output.is_terminal || err->code == WEIR_ECONFIG) {
         /* What is wrong with a pipeline file is several lines, as of a compiler. */
-        (void)fprintf(stderr, "%s%s\n", err->code == WEIR_ECONFIG ? "" : "weir: error: ",
-                      err->text);
+        (void)fprintf(stderr, "%s%s\n",
+                      err->code == WEIR_ECONFIG ? "" : "weir: error: ", err->text);
     } else {
         print_head(WEIR_LOG_ERROR, err->reason[0] != '\0' ? err->reason : "failed", err->text);
         (void)fprintf(stderr, ",\"code\":\"%s\"}\n", weir_error_name(err->code));

@@ -31,8 +31,7 @@ static void define_options(const struct weir_option_def *defs, struct weir_optio
 
 static void define_source(const struct weir_plan_source *source, struct weir_buf *ret)
 {
-    weir_buf_printf(ret, "source %s %s %s", source->name, source->ops->name,
-                    source->format->name);
+    weir_buf_printf(ret, "source %s %s %s", source->name, source->ops->name, source->format->name);
     define_options(source->ops->options, source->options, ret);
     define_options(source->format->options, source->options, ret);
     weir_buf_append_text(ret, "\n");

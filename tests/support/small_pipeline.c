@@ -95,14 +95,14 @@ static void make_plan(struct small_pipeline *small, const struct small_options *
     plan->sinks = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->sinks));
     plan->inserts = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->inserts));
     plan->source_count = plan->table_count = plan->sink_count = plan->insert_count = 1;
-    plan->sources[0] = (struct weir_plan_source){ .name = "numbers",
-                                                  .ops = &weir_memory_source_ops,
-                                                  .format = &number_format,
-                                                  .options = { source_options,
-                                                               options->start_latest ? 2 : 1 },
-                                                  .on_error = options->on_error,
-                                                  .decoded = &decoded,
-                                                  .decoded_count = 1 };
+    plan->sources[0] =
+        (struct weir_plan_source){ .name = "numbers",
+                                   .ops = &weir_memory_source_ops,
+                                   .format = &number_format,
+                                   .options = { source_options, options->start_latest ? 2 : 1 },
+                                   .on_error = options->on_error,
+                                   .decoded = &decoded,
+                                   .decoded_count = 1 };
     plan->tables[0] = (struct weir_plan_table){
         .name = "out",
         .target = { .name = "out",

@@ -85,8 +85,7 @@ static void a_bad_list_names_the_culprit(void **state)
     assert_int_equal(weir_options_check(defs, (struct weir_options){ twice, 2 }, &at, &err),
                      WEIR_ECONFIG);
     assert_int_equal(at, 9);
-    assert_int_equal(weir_options_check(defs, (struct weir_options){ 0 }, &at, &err),
-                     WEIR_ECONFIG);
+    assert_int_equal(weir_options_check(defs, (struct weir_options){ 0 }, &at, &err), WEIR_ECONFIG);
     assert_string_equal(err.text, "option \"dsn\" is missing: where to connect");
 }
 
@@ -95,8 +94,8 @@ int main(void)
     struct CMUnitTest tests[PARSE_CASES + 2];
 
     for (size_t i = 0; i < PARSE_CASES; i++) {
-        tests[i] = (struct CMUnitTest){ parse_cases[i].name, parses, NULL, NULL,
-                                        (void *)&parse_cases[i] };
+        tests[i] =
+            (struct CMUnitTest){ parse_cases[i].name, parses, NULL, NULL, (void *)&parse_cases[i] };
     }
     tests[PARSE_CASES] = (struct CMUnitTest)cmocka_unit_test(a_good_list_passes);
     tests[PARSE_CASES + 1] = (struct CMUnitTest)cmocka_unit_test(a_bad_list_names_the_culprit);
