@@ -61,8 +61,7 @@ static int open_txn(struct weir_engine *engine, struct weir_error *err)
     return weir_txn_open(&args, &engine->txn, err);
 }
 
-int weir_engine_open(const struct weir_engine_args *args, weir_engine **ret,
-                     struct weir_error *err)
+int weir_engine_open(const struct weir_engine_args *args, weir_engine **ret, struct weir_error *err)
 {
     const struct weir_plan *plan = args->plan;
     struct weir_engine *engine = calloc(1, sizeof(*engine));
@@ -84,10 +83,10 @@ int weir_engine_open(const struct weir_engine_args *args, weir_engine **ret,
     weir_arena_init(&engine->chunk_arena, CHUNK_BLOCK_BYTES);
     weir_arena_init(&engine->inbox, INBOX_BLOCK_BYTES);
     weir_arena_init(&engine->gather.arena, 0);
-    engine->inputs = weir_arena_calloc(&engine->pipeline_arena, plan->source_count,
-                                       sizeof(*engine->inputs));
-    engine->transforms = weir_arena_calloc(&engine->pipeline_arena, plan->insert_count,
-                                           sizeof(*engine->transforms));
+    engine->inputs =
+        weir_arena_calloc(&engine->pipeline_arena, plan->source_count, sizeof(*engine->inputs));
+    engine->transforms =
+        weir_arena_calloc(&engine->pipeline_arena, plan->insert_count, sizeof(*engine->transforms));
     rc = engine->inputs != NULL && engine->transforms != NULL
              ? weir_inputs_open(engine, err)
              : weir_error_set(err, WEIR_ENOMEM, "no memory for a pipeline");
@@ -215,8 +214,8 @@ static void notice_end(struct weir_engine *engine, bool progress)
     bool stop = atomic_load_explicit(&engine->stop_requested, memory_order_relaxed);
 
     weir_txn_status(engine->txn, &status);
-    bool is_quiet = !progress && engine->gather.kind == WEIR_WORK_WAIT &&
-                    weir_txn_in_flight(engine->txn) == 0;
+    bool is_quiet =
+        !progress && engine->gather.kind == WEIR_WORK_WAIT && weir_txn_in_flight(engine->txn) == 0;
     engine->is_caught_up = is_quiet && !engine->must_seek && strcmp(status.phase, "running") == 0 &&
                            sources_caught_up(engine);
     engine->is_finished =

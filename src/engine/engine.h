@@ -7,9 +7,9 @@
 #ifndef WEIR_ENGINE_ENGINE_H
 #define WEIR_ENGINE_ENGINE_H
 
-#include "weir/status.h"
 #include "io/io.h"
 #include "sql/plan.h"
+#include "weir/status.h"
 
 typedef struct weir_engine weir_engine;
 

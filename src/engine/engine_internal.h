@@ -52,19 +52,19 @@ struct weir_gather {
 struct weir_engine {
     struct weir_engine_args args;
     const struct weir_plan *plan;
-    struct weir_input *inputs; /* plan->source_count */
+    struct weir_input *inputs;         /* plan->source_count */
     struct weir_transform *transforms; /* plan->insert_count */
     struct weir_txn_sink sinks[WEIR_TXN_SINKS_MAX];
     weir_txn *txn;
     struct weir_gather gather;
     struct weir_arena pipeline_arena; /* as long as the engine */
     struct weir_arena chunk_arena;    /* one chunk at a time */
-    struct weir_arena inbox;       /* records read before the batch they open */
-    uint64_t epoch;                /* of the txn, as last followed */
+    struct weir_arena inbox;          /* records read before the batch they open */
+    uint64_t epoch;                   /* of the txn, as last followed */
     bool must_seek;
     bool is_discovered;
     uint64_t discover_at_us; /* when to ask for partitions again */
-    uint64_t away_since_us; /* monotonic: some source has not answered since then; 0: all do */
+    uint64_t away_since_us;  /* monotonic: some source has not answered since then; 0: all do */
     atomic_bool stop_requested;
     bool is_finished;
     bool is_caught_up;

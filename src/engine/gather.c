@@ -71,9 +71,8 @@ static struct weir_source_limits room(const struct weir_engine *engine)
     } else if (settings->batch_rows_max < WEIR_CHUNK_ROWS_MAX) {
         ret.rows_max = settings->batch_rows_max;
     }
-    ret.bytes_max = settings->batch_bytes_max > gather->bytes
-                        ? settings->batch_bytes_max - gather->bytes
-                        : 1;
+    ret.bytes_max =
+        settings->batch_bytes_max > gather->bytes ? settings->batch_bytes_max - gather->bytes : 1;
     return ret;
 }
 
@@ -203,8 +202,8 @@ static int gather_rebuild(struct weir_engine *engine, bool *ret_progress, struct
         struct weir_input *input = &engine->inputs[i];
         struct weir_source_limits limits = room(engine);
         struct weir_records records;
-        int rc = input->plan->ops->poll(input->source, &limits, engine->gather.records, &records,
-                                        err);
+        int rc =
+            input->plan->ops->poll(input->source, &limits, engine->gather.records, &records, err);
         if (rc != WEIR_OK) {
             return rc;
         }

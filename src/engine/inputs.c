@@ -115,9 +115,9 @@ static int alloc_ranges(const struct weir_engine *engine, struct weir_arena *are
     uint32_t count = count_partitions(engine);
 
     *ret = (struct weir_ranges){ weir_arena_calloc(arena, count, sizeof(*ret->items)), 0 };
-    return ret->items != NULL ? WEIR_OK
-                              : weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions",
-                                               count);
+    return ret->items != NULL
+               ? WEIR_OK
+               : weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions", count);
 }
 
 int weir_inputs_starts(struct weir_engine *engine, struct weir_arena *arena,
@@ -198,8 +198,7 @@ static int seek_input(struct weir_engine *engine, struct weir_input *input,
                       const struct weir_work *work, struct weir_error *err)
 {
     uint32_t count = input->partitions.count;
-    struct weir_position *until =
-        weir_arena_calloc(&engine->gather.arena, count, sizeof(*until));
+    struct weir_position *until = weir_arena_calloc(&engine->gather.arena, count, sizeof(*until));
     int rc = check_ranges(input, work->ranges, err);
 
     if (until == NULL) {
@@ -235,8 +234,7 @@ int weir_inputs_ranges(struct weir_engine *engine, struct weir_arena *arena,
 
     for (uint32_t i = 0; rc == WEIR_OK && i < engine->plan->source_count; i++) {
         struct weir_input *input = &engine->inputs[i];
-        struct weir_position *now =
-            weir_arena_calloc(arena, input->from_count, sizeof(*now));
+        struct weir_position *now = weir_arena_calloc(arena, input->from_count, sizeof(*now));
         if (now == NULL) {
             return weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions",
                                   input->from_count);
@@ -263,8 +261,8 @@ void weir_inputs_publish(struct weir_engine *engine)
 
     for (uint32_t i = 0; i < engine->plan->source_count; i++) {
         struct weir_input *input = &engine->inputs[i];
-        struct weir_position *at = weir_arena_calloc(&engine->chunk_arena, input->partitions.count,
-                                                     sizeof(*at));
+        struct weir_position *at =
+            weir_arena_calloc(&engine->chunk_arena, input->partitions.count, sizeof(*at));
         if (at == NULL) {
             return; /* for display only */
         }

@@ -5,8 +5,7 @@ int weir_outputs_args(const struct weir_plan *plan, uint32_t sink, struct weir_a
                       struct weir_sink_args *ret, struct weir_error *err)
 {
     const struct weir_plan_sink *item = &plan->sinks[sink];
-    struct weir_sink_table *tables =
-        weir_arena_calloc(arena, item->table_count, sizeof(*tables));
+    struct weir_sink_table *tables = weir_arena_calloc(arena, item->table_count, sizeof(*tables));
 
     if (tables == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "no memory for %u tables", item->table_count);

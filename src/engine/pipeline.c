@@ -40,8 +40,8 @@ static int read_plan(const struct weir_pipeline_file *file, struct weir_plan **r
         overrides[i] = (struct weir_setting_override){ .name = file->settings[i].name,
                                                        .value = file->settings[i].value };
     }
-    rc = weir_plan_make(file->name, text, weir_registry(), overrides, file->setting_count, ret,
-                        err);
+    rc =
+        weir_plan_make(file->name, text, weir_registry(), overrides, file->setting_count, ret, err);
     free(overrides);
     return rc;
 }
@@ -261,14 +261,13 @@ int weir_log_read(const char *dir, weir_line_fn *line, void *context, char **ret
         rc = weir_wal_verify(io, dir, print_record, &target, &report, err);
     }
     if (rc == WEIR_OK) {
-        weir_buf_printf(&text,
-                        "%llu records (lsn %llu to %llu) of %llu bytes in %llu segments, %llu torn "
-                        "bytes at the end",
-                        (unsigned long long)report.record_count,
-                        (unsigned long long)report.first_lsn, (unsigned long long)report.last_lsn,
-                        (unsigned long long)report.record_bytes,
-                        (unsigned long long)report.segment_count,
-                        (unsigned long long)report.torn_bytes);
+        weir_buf_printf(
+            &text,
+            "%llu records (lsn %llu to %llu) of %llu bytes in %llu segments, %llu torn "
+            "bytes at the end",
+            (unsigned long long)report.record_count, (unsigned long long)report.first_lsn,
+            (unsigned long long)report.last_lsn, (unsigned long long)report.record_bytes,
+            (unsigned long long)report.segment_count, (unsigned long long)report.torn_bytes);
         rc = take_text(&text, ret_summary, err);
     }
     weir_buf_fini(&text);

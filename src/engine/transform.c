@@ -89,9 +89,9 @@ int weir_bad_record(struct weir_engine *engine, const struct weir_input *input,
 
     switch (input->plan->on_error) {
     case WEIR_ON_ERROR_FAIL:
-        return weir_error_set_reason(err, WEIR_EDATA, "poison", "%.*s offset %lld: %s (SQLSTATE %s)",
-                                     WEIR_STR_ARG(where), (long long)record->offset, why->text,
-                                     why->sqlstate);
+        return weir_error_set_reason(err, WEIR_EDATA, "poison",
+                                     "%.*s offset %lld: %s (SQLSTATE %s)", WEIR_STR_ARG(where),
+                                     (long long)record->offset, why->text, why->sqlstate);
     case WEIR_ON_ERROR_SKIP:
         engine->rows_skipped++;
         weir_log(WEIR_LOG_DEBUG, "record_skipped", "%.*s offset %lld: %s (SQLSTATE %s)",
@@ -127,16 +127,15 @@ static int report_failures(struct weir_engine *engine, const struct weir_input *
 /* --- Metadata columns ----------------------------------------------------------------------- */
 
 static int fill_meta(const struct weir_input *input, enum weir_meta_column meta,
-                     const struct weir_chunk *chunk, struct weir_arena *arena,
-                     struct weir_vec *ret, struct weir_error *err)
+                     const struct weir_chunk *chunk, struct weir_arena *arena, struct weir_vec *ret,
+                     struct weir_error *err)
 {
     static const enum weir_type_id types[WEIR_META_COUNT] = {
-        [WEIR_META_TOPIC] = WEIR_TYPE_TEXT,   [WEIR_META_PARTITION] = WEIR_TYPE_INT4,
-        [WEIR_META_OFFSET] = WEIR_TYPE_INT8,  [WEIR_META_TIMESTAMP] = WEIR_TYPE_TIMESTAMPTZ,
-        [WEIR_META_KEY] = WEIR_TYPE_BYTEA,    [WEIR_META_HEADERS] = WEIR_TYPE_JSONB,
+        [WEIR_META_TOPIC] = WEIR_TYPE_TEXT,  [WEIR_META_PARTITION] = WEIR_TYPE_INT4,
+        [WEIR_META_OFFSET] = WEIR_TYPE_INT8, [WEIR_META_TIMESTAMP] = WEIR_TYPE_TIMESTAMPTZ,
+        [WEIR_META_KEY] = WEIR_TYPE_BYTEA,   [WEIR_META_HEADERS] = WEIR_TYPE_JSONB,
     };
-    struct weir_vec vec =
-        weir_vec_alloc(arena, (struct weir_type){ types[meta], -1 }, chunk->rows);
+    struct weir_vec vec = weir_vec_alloc(arena, (struct weir_type){ types[meta], -1 }, chunk->rows);
     uint64_t *valid = weir_bitmap_alloc(arena, chunk->rows, true);
 
     if (vec.data == NULL || valid == NULL) {
@@ -227,8 +226,7 @@ static uint64_t spread(const struct weir_engine *engine, const struct weir_sink_
     if (table->key_count != 0) {
         return hash;
     }
-    return record->key_is_null ? record->partition
-                               : weir_hash64(record->key.data, record->key.len);
+    return record->key_is_null ? record->partition : weir_hash64(record->key.data, record->key.len);
 }
 
 static int write_split(struct weir_engine *engine, const struct weir_transform *transform,

@@ -16,8 +16,8 @@
 static const uint8_t allowed_moves[WEIR_PART_STATES] = {
     [WEIR_PART_HELD] = 1 << WEIR_PART_SENT | 1 << WEIR_PART_DOUBTFUL | 1 << WEIR_PART_ROW_BAD |
                        1 << WEIR_PART_AGAIN,
-    [WEIR_PART_SENT] = 1 << WEIR_PART_IN | 1 << WEIR_PART_DOUBTFUL | 1 << WEIR_PART_ROW_BAD |
-                       1 << WEIR_PART_AGAIN,
+    [WEIR_PART_SENT] =
+        1 << WEIR_PART_IN | 1 << WEIR_PART_DOUBTFUL | 1 << WEIR_PART_ROW_BAD | 1 << WEIR_PART_AGAIN,
     [WEIR_PART_DOUBTFUL] = 1 << WEIR_PART_IN | 1 << WEIR_PART_AGAIN,
     [WEIR_PART_ROW_BAD] = 1 << WEIR_PART_AGAIN,
     [WEIR_PART_AGAIN] = 1 << WEIR_PART_HELD | 1 << WEIR_PART_SENT,
@@ -45,9 +45,9 @@ static int append_frame(struct weir_txn *txn, struct weir_batch *batch, struct w
     }
     batch->frame.done = txn->committed.id.batch;
     weir_plan_frame_encode(&batch->frame, &bytes);
-    rc = bytes.failed ? weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch")
-                      : weir_wal_append(txn->wal, WEIR_FRAME_PLAN, bytes.data, bytes.len,
-                                        &batch->lsn, err);
+    rc = bytes.failed
+             ? weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch")
+             : weir_wal_append(txn->wal, WEIR_FRAME_PLAN, bytes.data, bytes.len, &batch->lsn, err);
     weir_buf_fini(&bytes);
     if (rc == WEIR_OK) {
         batch->state = WEIR_BATCH_SEALING;
@@ -164,8 +164,7 @@ static void roll_back_later(struct weir_txn *txn, uint32_t sink, uint64_t n)
 static void count_repeat(struct weir_txn *txn, const struct weir_batch *batch, uint32_t sink,
                          uint32_t p)
 {
-    const struct weir_part_tally *tally =
-        &batch->frame.tallies[sink * batch->frame.partitions + p];
+    const struct weir_part_tally *tally = &batch->frame.tallies[sink * batch->frame.partitions + p];
 
     txn->status.batches_repeated++;
     txn->status.rows_repeated += tally->rows;

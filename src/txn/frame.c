@@ -119,7 +119,8 @@ static int finish(const struct weir_reader *reader, const struct weir_wal_record
                   struct weir_error *err)
 {
     if (reader->failed || reader->at != reader->len) { /* FR1 */
-        return weir_error_set(err, WEIR_ECORRUPT, "log record %llu (type %u) is malformed at byte %zu",
+        return weir_error_set(err, WEIR_ECORRUPT,
+                              "log record %llu (type %u) is malformed at byte %zu",
                               (unsigned long long)record->lsn, record->type, reader->at);
     }
     return WEIR_OK;
@@ -242,8 +243,7 @@ static void print_plan(const struct weir_plan_frame *frame, struct weir_buf *ret
         weir_buf_printf(ret, ", sink %u part %u: %llu rows, %llu dead, digest %016llx%016llx",
                         i / frame->partitions, i % frame->partitions,
                         (unsigned long long)tally->rows, (unsigned long long)tally->dead,
-                        (unsigned long long)tally->digest.hi,
-                        (unsigned long long)tally->digest.lo);
+                        (unsigned long long)tally->digest.hi, (unsigned long long)tally->digest.lo);
     }
     weir_buf_printf(ret, ", done up to %llu",
                     (unsigned long long)(frame->is_done ? frame->id.batch : frame->done));

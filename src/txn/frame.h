@@ -50,9 +50,9 @@ struct weir_plan_frame {
     uint32_t partitions;           /* P */
     struct weir_digest map;        /* of the partition map */
     struct weir_digest definition;
-    uint64_t source_rows;   /* records in the ranges, bad ones included */
-    uint64_t done;          /* batches up to this one will never be sent again */
-    bool is_done;           /* at_most_once: this one too, from here on */
+    uint64_t source_rows; /* records in the ranges, bad ones included */
+    uint64_t done;        /* batches up to this one will never be sent again */
+    bool is_done;         /* at_most_once: this one too, from here on */
     struct weir_ranges ranges;
     uint32_t sinks;
     struct weir_part_tally *tallies; /* sinks * partitions of them, partitions side by side */

@@ -34,8 +34,7 @@ static enum finding compare(const struct weir_txn *txn, const struct weir_ledger
  * its step goes in without them, which makes the drop final and its count exact (rule 14). */
 static void drop_rows(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p)
 {
-    const struct weir_part_tally *tally =
-        &batch->frame.tallies[sink * batch->frame.partitions + p];
+    const struct weir_part_tally *tally = &batch->frame.tallies[sink * batch->frame.partitions + p];
 
     txn->sinks[sink].ops->discard_rows(txn->sinks[sink].self, batch->frame.id.batch, p);
     txn->status.batches_dropped++;
@@ -100,8 +99,7 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
             struct weir_batch *batch = &txn->slots[i];
             if (batch->state != WEIR_BATCH_FREE) {
                 bool is_head = batch->frame.id.batch == txn->head;
-                settle(txn, batch, sink, p,
-                       is_head && compare(txn, &ledger->rows[p]) == FOUND_IN);
+                settle(txn, batch, sink, p, is_head && compare(txn, &ledger->rows[p]) == FOUND_IN);
             }
         }
     }

@@ -223,8 +223,8 @@ static int check_definition(const struct weir_txn *txn, const struct weir_log_vi
 static int check_partitions(struct weir_txn *txn, const struct evidence *found,
                             enum verdict verdict, struct weir_error *err)
 {
-    bool same_map = found->highest->batch == 0 ||
-                    weir_digest_equal(found->highest->map, txn->args.map);
+    bool same_map =
+        found->highest->batch == 0 || weir_digest_equal(found->highest->map, txn->args.map);
     bool same_count = true;
 
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
@@ -250,8 +250,9 @@ int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct we
     int rc;
 
     weir_void_frame_encode(&frame, &bytes);
-    rc = bytes.failed ? weir_error_set(err, WEIR_ENOMEM, "no memory for a void record")
-                      : weir_wal_append(txn->wal, WEIR_FRAME_VOID, bytes.data, bytes.len, &lsn, err);
+    rc = bytes.failed
+             ? weir_error_set(err, WEIR_ENOMEM, "no memory for a void record")
+             : weir_wal_append(txn->wal, WEIR_FRAME_VOID, bytes.data, bytes.len, &lsn, err);
     if (rc == WEIR_OK) {
         rc = weir_wal_wait(txn->wal, lsn, err);
     }
@@ -269,7 +270,8 @@ static int decode_ends(const struct weir_ledger_row *row, struct weir_arena *are
     if (row->ends.len != 0) { /* batch 0 has none */
         rc = weir_ranges_decode(&reader, arena, ret, err);
     }
-    return rc == WEIR_OK ? rc : weir_error_context(err, "ledger row of partition %u", row->partition);
+    return rc == WEIR_OK ? rc
+                         : weir_error_context(err, "ledger row of partition %u", row->partition);
 }
 
 /* Goes on from the lowest row of the ledgers, behind a void record. */
@@ -300,8 +302,7 @@ static int follow(struct weir_txn *txn, const struct weir_ledger_row *row, const
 
 /* Makes up the plan of the highest row's batch from the two rows: its ranges begin where the
  * lowest row ends. */
-static int make_catch_up(struct weir_txn *txn, const struct evidence *found,
-                         struct weir_error *err)
+static int make_catch_up(struct weir_txn *txn, const struct evidence *found, struct weir_error *err)
 {
     struct weir_plan_frame *frame = &txn->rebuild_frame;
     struct weir_ranges from;
@@ -325,7 +326,8 @@ static int make_catch_up(struct weir_txn *txn, const struct evidence *found,
             weir_ranges_find(from, range->source, range->stream, range->number);
         /* A partition that the earlier row does not know appeared with this batch, and a
          * partition that appears is read from its first record. */
-        range->first = before != NULL ? before->end : (struct weir_position){ .witness_offset = -1 };
+        range->first =
+            before != NULL ? before->end : (struct weir_position){ .witness_offset = -1 };
     }
     if (rc == WEIR_OK) {
         rc = weir_plan_digest(txn->uuid, frame, &digest, err);
@@ -341,8 +343,8 @@ static int make_catch_up(struct weir_txn *txn, const struct evidence *found,
 
 static int catch_up(struct weir_txn *txn, const struct evidence *found, struct weir_error *err)
 {
-    int rc = follow(txn, found->lowest, "the log is gone and output partitions are a batch apart",
-                    err);
+    int rc =
+        follow(txn, found->lowest, "the log is gone and output partitions are a batch apart", err);
 
     weir_arena_reset(&txn->rebuild_arena);
     if (rc == WEIR_OK) {
@@ -367,8 +369,10 @@ static int rebuild(struct weir_txn *txn, const struct weir_log_view *view,
     txn->rebuild_in_log = true;
     txn->rebuild_last = view->chain[view->count - 1].id.batch;
     txn->rebuild_frame.id.batch = 0;
-    weir_log(WEIR_LOG_INFO, "rebuild", "pipeline \"%s\": batches %llu to %llu are sealed but not "
-             "in everywhere", txn->args.pipeline, (unsigned long long)first->id.batch,
+    weir_log(WEIR_LOG_INFO, "rebuild",
+             "pipeline \"%s\": batches %llu to %llu are sealed but not "
+             "in everywhere",
+             txn->args.pipeline, (unsigned long long)first->id.batch,
              (unsigned long long)txn->rebuild_last);
     return rc;
 }
@@ -386,8 +390,9 @@ static int carry_out(struct weir_txn *txn, const struct weir_log_view *view,
         return rebuild(txn, view, found, err);
     case VERDICT_FOLLOW:
         return follow(txn, found->highest,
-                      view->count == 0 ? "the log is gone" : "another instance was at work, or the "
-                                                             "log is an older copy",
+                      view->count == 0 ? "the log is gone"
+                                       : "another instance was at work, or the "
+                                         "log is an older copy",
                       err);
     case VERDICT_CATCH_UP:
         return catch_up(txn, found, err);
@@ -437,8 +442,8 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
     if (rc == WEIR_OK) {
         rc = gather(txn, &view, &found, err); /* again: a change of P has made new rows */
     }
-    if (rc == WEIR_OK && (!view.has_identity || !weir_digest_equal(view.identity.fingerprint,
-                                                                    txn->args.fingerprint))) {
+    if (rc == WEIR_OK && (!view.has_identity ||
+                          !weir_digest_equal(view.identity.fingerprint, txn->args.fingerprint))) {
         rc = weir_txn_write_identity(txn, err);
     }
     if (rc == WEIR_OK) {

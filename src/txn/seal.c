@@ -28,10 +28,9 @@ static int finish_sinks(struct weir_txn *txn, struct weir_batch *batch, struct w
             return rc;
         }
         for (uint32_t p = 0; p < frame->partitions; p++) {
-            frame->tallies[s * frame->partitions + p] =
-                (struct weir_part_tally){ .rows = tallies[p].rows,
-                                          .dead = tallies[p].dead,
-                                          .digest = tallies[p].digest };
+            frame->tallies[s * frame->partitions + p] = (struct weir_part_tally){
+                .rows = tallies[p].rows, .dead = tallies[p].dead, .digest = tallies[p].digest
+            };
         }
     }
     return WEIR_OK;

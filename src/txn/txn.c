@@ -316,10 +316,9 @@ int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
         return WEIR_OK;
     }
     if (next > txn->rebuild_last) {
-        *ret = (struct weir_work){ .kind = WEIR_WORK_FRESH,
-                                   .epoch = txn->epoch,
-                                   .batch = next,
-                                   .ranges = txn->tip.ends };
+        *ret = (struct weir_work){
+            .kind = WEIR_WORK_FRESH, .epoch = txn->epoch, .batch = next, .ranges = txn->tip.ends
+        };
         return WEIR_OK;
     }
     rc = weir_txn_read_rebuild(txn, err);

@@ -55,18 +55,18 @@ enum weir_work_kind {
 
 struct weir_work {
     enum weir_work_kind kind;
-    uint64_t epoch;            /* a new one: forget the open batch, seek to where this work begins */
-    uint64_t batch;            /* number */
-    int64_t t;                 /* REBUILD: its batch time; FRESH: 0, begin() draws it */
+    uint64_t epoch; /* a new one: forget the open batch, seek to where this work begins */
+    uint64_t batch; /* number */
+    int64_t t;      /* REBUILD: its batch time; FRESH: 0, begin() draws it */
     struct weir_ranges ranges; /* valid until the next call of next() or step() */
 };
 
 struct weir_txn_status {
-    const char *phase;            /* "claiming", "recovering", "running" */
-    uint64_t sealed, committed;   /* batch numbers */
-    int64_t t;                    /* of the last batch begun */
+    const char *phase;          /* "claiming", "recovering", "running" */
+    uint64_t sealed, committed; /* batch numbers */
+    int64_t t;                  /* of the last batch begun */
     uint64_t generation;
-    uint64_t rows_committed;      /* output rows, since open */
+    uint64_t rows_committed; /* output rows, since open */
     uint64_t source_rows_committed;
     uint64_t batches_committed;
     uint64_t rows_dead, rows_skipped;

@@ -59,10 +59,10 @@ struct weir_tip {
 enum weir_txn_phase { WEIR_TXN_CLAIMING, WEIR_TXN_RECOVERING, WEIR_TXN_STARTING, WEIR_TXN_RUNNING };
 
 struct weir_txn_sink_state {
-    uint64_t generation;        /* ours, as taken */
-    struct weir_ledger ledger;  /* as last read */
-    bool must_look;             /* some part is doubtful */
-    bool was_refused;           /* by the ledger: only a look can tell what to do */
+    uint64_t generation;       /* ours, as taken */
+    struct weir_ledger ledger; /* as last read */
+    bool must_look;            /* some part is doubtful */
+    bool was_refused;          /* by the ledger: only a look can tell what to do */
 };
 
 struct weir_txn {
@@ -88,9 +88,10 @@ struct weir_txn {
     /* Batches to be rebuilt: from the one after tip up to rebuild_last, plans by the cursor. */
     uint64_t rebuild_last;
     weir_wal_cursor *cursor;
-    struct weir_plan_frame rebuild_frame; /* of the batch after tip, once read; id.batch 0: not yet */
+    struct weir_plan_frame
+        rebuild_frame; /* of the batch after tip, once read; id.batch 0: not yet */
     struct weir_arena rebuild_arena;
-    bool rebuild_in_log; /* false: made up from the ledgers (rule 11) */
+    bool rebuild_in_log;    /* false: made up from the ledgers (rule 11) */
     char new_plan_why[256]; /* not empty: the plans that are left cannot be rebuilt, and why */
 
     /* Waiting after a failure that may pass. */
