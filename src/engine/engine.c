@@ -263,7 +263,9 @@ void weir_engine_sleep(weir_engine *engine, int64_t wait_us)
     if (!engine->is_discovered) {
         wait_us = AWAY_PAUSE_US;
     }
-    for (uint32_t i = 0; i < engine->plan->source_count; i++) {
+    /* While enough is in flight nobody takes the records that wait: their descriptor stays readable,
+     * and to sleep on it would be to spin. */
+    for (uint32_t i = 0; engine->is_reading && i < engine->plan->source_count; i++) {
         const struct weir_input *input = &engine->inputs[i];
         count += input->plan->ops->wait_fds(input->source, fds + count, SLEEP_FDS_MAX - count);
     }

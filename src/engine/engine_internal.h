@@ -62,6 +62,7 @@ struct weir_engine {
     struct weir_arena inbox;          /* records read before the batch they open */
     uint64_t epoch;                   /* of the txn, as last followed */
     bool must_seek;
+    bool is_reading; /* the last turn asked the sources for records */
     bool is_discovered;
     uint64_t discover_at_us; /* when to ask for partitions again */
     uint64_t away_since_us;  /* monotonic: some source has not answered since then; 0: all do */

@@ -296,6 +296,7 @@ int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir
     enum weir_work_kind kind;
     int rc = weir_txn_next(engine->txn, &work, err);
 
+    engine->is_reading = false;
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -315,6 +316,7 @@ int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir
             return weir_engine_wait_out(engine, err);
         }
     }
+    engine->is_reading = kind == WEIR_WORK_REBUILD || kind == WEIR_WORK_FRESH;
     if (rc == WEIR_OK && kind == WEIR_WORK_REBUILD) {
         rc = gather_rebuild(engine, ret_progress, err);
     } else if (rc == WEIR_OK && kind == WEIR_WORK_FRESH) {
