@@ -101,6 +101,37 @@ void *weir_arena_alloc(struct weir_arena *arena, size_t bytes)
     return ret;
 }
 
+void weir_arena_take_over(struct weir_arena *arena, struct weir_arena *from)
+{
+    struct weir_arena_block *last_used = from->current;
+    struct weir_arena_block *spares = arena->first; /* A2: all of arena's blocks are */
+    struct weir_arena_block *last_spare = NULL;
+    struct weir_arena_block *rest = arena->first;
+
+    weir_assert(arena->current == NULL && arena->block_bytes == from->block_bytes);
+    if (last_used == NULL) {
+        return;
+    }
+    /* As many spares as there are used blocks, or all there are. */
+    for (struct weir_arena_block *used = from->first; used != last_used->next; used = used->next) {
+        if (rest != NULL) {
+            last_spare = rest;
+            rest = rest->next;
+        }
+    }
+    arena->first = from->first;
+    arena->current = last_used;
+    arena->used_bytes = from->used_bytes;
+    from->first = last_used->next;
+    last_used->next = rest;
+    if (last_spare != NULL) {
+        last_spare->next = from->first;
+        from->first = spares;
+    }
+    from->current = NULL;
+    from->used_bytes = 0;
+}
+
 void *weir_arena_calloc(struct weir_arena *arena, size_t count, size_t size)
 {
     size_t bytes;

@@ -25,6 +25,11 @@ void weir_arena_fini(struct weir_arena *arena);
 /* Everything given out becomes invalid; usual blocks are kept, oversized ones freed. */
 void weir_arena_reset(struct weir_arena *arena);
 
+/* Moves everything that was given out by from to arena, which has given out nothing since its last
+ * reset; the addresses stay valid. from gets as many of arena's spare blocks in return, so that
+ * neither grows by it. Both have the same block_bytes. */
+void weir_arena_take_over(struct weir_arena *arena, struct weir_arena *from);
+
 /* bytes of uninitialised memory, aligned to 16; NULL when there is no memory (or bytes overflow). */
 void *weir_arena_alloc(struct weir_arena *arena, size_t bytes);
 /* The same for count elements of size bytes, zeroed; NULL also when count * size overflows. */

@@ -148,9 +148,7 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
             return rc;
         }
         /* The first records were read before there was a batch: their memory becomes its. GA1 */
-        struct weir_arena spare = *gather->records;
-        *gather->records = engine->inbox;
-        engine->inbox = spare;
+        weir_arena_take_over(gather->records, &engine->inbox);
     }
     *ret_progress = true;
     count_records(engine, &records);
