@@ -24,6 +24,8 @@ struct weir_input {
     void *decoder;
     struct weir_source_partitions partitions;
     struct weir_position *from; /* where the open or next batch begins, per partition */
+    struct weir_position *at;   /* behind what was taken since */
+    struct weir_position *now;  /* where the source is */
     uint32_t from_count;        /* partitions that have a position */
     bool is_read_out;           /* REBUILD: this source's ranges are complete */
 };
@@ -47,6 +49,7 @@ struct weir_gather {
     uint64_t rows;              /* source records so far */
     size_t bytes;
     uint64_t first_us; /* monotonic time of its first record */
+    bool must_close;   /* a source has gone back: what it brings next is of another batch */
 };
 
 struct weir_engine {
@@ -93,6 +96,9 @@ int weir_inputs_seek(struct weir_engine *engine, const struct weir_work *work,
 /* From where the batch began to where its sources are now, in arena. */
 int weir_inputs_ranges(struct weir_engine *engine, struct weir_arena *arena,
                        struct weir_ranges *ret, struct weir_error *err);
+/* After a poll: takes note of where the source is. With on_data_loss = 'skip' that can be further
+ * back; true: then behind what the open batch has taken of it, so it must be closed (IN3). */
+bool weir_inputs_note(struct weir_input *input);
 /* The batch is closed: the next one begins where the sources are now. */
 void weir_inputs_advance(struct weir_engine *engine);
 void weir_inputs_publish(struct weir_engine *engine);

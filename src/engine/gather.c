@@ -94,6 +94,7 @@ static int open_batch(struct weir_engine *engine, const struct weir_work *work,
     gather->rows = 0;
     gather->bytes = 0;
     gather->first_us = weir_io_mono_us(engine->args.io);
+    gather->must_close = false;
     return rc;
 }
 
@@ -139,8 +140,12 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
     }
     rc = input->plan->ops->poll(input->source, &limits, is_open ? gather->records : &engine->inbox,
                                 &records, err);
-    if (rc != WEIR_OK || records.count == 0) {
+    if (rc != WEIR_OK) {
         return rc;
+    }
+    engine->gather.must_close |= weir_inputs_note(input) && is_open;
+    if (records.count == 0) {
+        return WEIR_OK;
     }
     if (!is_open) {
         rc = open_batch(engine, work, err);
@@ -161,7 +166,7 @@ static bool is_time_to_close(const struct weir_engine *engine, bool came)
     int64_t trigger_us = engine->plan->settings.trigger_us;
     uint64_t age_us = weir_io_mono_us(engine->args.io) - gather->first_us;
 
-    if (is_full(engine) || (int64_t)age_us >= trigger_us) {
+    if (is_full(engine) || gather->must_close || (int64_t)age_us >= trigger_us) {
         return true;
     }
     return !came && weir_txn_in_flight(engine->txn) == 0;

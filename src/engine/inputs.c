@@ -3,9 +3,11 @@
  *
  * IN1  from[] of a source is what the txn's ranges say, by name; a partition that they do not name
  *      begins at its first record, or where the start option says at the very start.
+ * IN3  Ranges never run backwards: a partition that goes back begins a new range there.
  * IN2  Start positions are made durable (weir_txn_start) before anything is read from them. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "engine/engine_internal.h"
@@ -52,19 +54,24 @@ void weir_inputs_close(struct weir_engine *engine)
             input->plan->ops->close(input->source);
         }
         free(input->from);
+        free(input->at);
+        free(input->now);
     }
 }
 
 static int grow_positions(struct weir_input *input, struct weir_error *err)
 {
-    struct weir_position *from =
-        realloc(input->from, (input->partitions.count + 1) * sizeof(*input->from));
+    struct weir_position **arrays[] = { &input->from, &input->at, &input->now };
 
-    if (from == NULL) {
-        return weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions",
-                              input->partitions.count);
+    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+        struct weir_position *array =
+            realloc(*arrays[i], (input->partitions.count + 1) * sizeof(*array));
+        if (array == NULL) {
+            return weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions",
+                                  input->partitions.count);
+        }
+        *arrays[i] = array;
     }
-    input->from = from;
     return WEIR_OK;
 }
 
@@ -212,7 +219,29 @@ static int seek_input(struct weir_engine *engine, struct weir_input *input,
                                     work->kind == WEIR_WORK_REBUILD ? until : NULL, count, err);
     }
     input->from_count = count;
+    if (rc == WEIR_OK && work->kind == WEIR_WORK_FRESH) {
+        memcpy(input->at, input->from, count * sizeof(*input->at));
+        (void)weir_inputs_note(input); /* nothing is open yet */
+    }
     return rc;
+}
+
+bool weir_inputs_note(struct weir_input *input)
+{
+    bool went_back = false;
+
+    input->plan->ops->positions(input->source, input->now, input->from_count);
+    for (uint32_t p = 0; p < input->from_count; p++) {
+        const struct weir_position *now = &input->now[p];
+        if (now->next >= input->at[p].next) {
+            input->at[p] = *now;
+        } else if (input->at[p].next == input->from[p].next) { /* nothing was taken of it */
+            input->from[p] = input->at[p] = *now;
+        } else {
+            went_back = true;
+        }
+    }
+    return went_back;
 }
 
 int weir_inputs_seek(struct weir_engine *engine, const struct weir_work *work,
@@ -234,14 +263,8 @@ int weir_inputs_ranges(struct weir_engine *engine, struct weir_arena *arena,
 
     for (uint32_t i = 0; rc == WEIR_OK && i < engine->plan->source_count; i++) {
         struct weir_input *input = &engine->inputs[i];
-        struct weir_position *now = weir_arena_calloc(arena, input->from_count, sizeof(*now));
-        if (now == NULL) {
-            return weir_error_set(err, WEIR_ENOMEM, "no memory for %u partitions",
-                                  input->from_count);
-        }
-        input->plan->ops->positions(input->source, now, input->from_count);
         for (uint32_t p = 0; p < input->from_count; p++) {
-            ret->items[ret->count++] = range_of(input, p, input->from[p], now[p]);
+            ret->items[ret->count++] = range_of(input, p, input->from[p], input->at[p]); /* IN3 */
         }
     }
     return rc;
@@ -252,6 +275,7 @@ void weir_inputs_advance(struct weir_engine *engine)
     for (uint32_t i = 0; i < engine->plan->source_count; i++) {
         struct weir_input *input = &engine->inputs[i];
         input->plan->ops->positions(input->source, input->from, input->from_count);
+        memcpy(input->at, input->from, input->from_count * sizeof(*input->at));
     }
 }
 
