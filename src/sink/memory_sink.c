@@ -404,12 +404,12 @@ static bool holds_refused(const struct memory_sink *sink, const struct memory_pa
     return false;
 }
 
-static int isolate(void *self, uint64_t batch, uint32_t partition, uint64_t *ret_skipped,
+static int isolate(void *self, uint64_t batch, uint32_t partition, struct weir_sink_search *ret,
                    struct weir_error *err)
 {
     struct memory_sink *sink = self;
     struct memory_part *part = part_of(sink, batch, partition);
-    uint64_t skipped = 0;
+    struct weir_sink_search search = { 0 };
     int rc = weir_memory_reach(sink->database, err);
 
     for (uint32_t t = 0; t < part->rows.table_count && rc == WEIR_OK; t++) {
@@ -418,12 +418,14 @@ static int isolate(void *self, uint64_t batch, uint32_t partition, uint64_t *ret
 
         rc = find_refused(sink, &part->rows.tables[t], &culprits, &count, err);
         if (rc == WEIR_OK) {
-            rc = weir_part_refuse(&part->rows, &sink->args, t, culprits, count, &skipped, err);
+            rc = weir_part_refuse(&part->rows, &sink->args, t, culprits, count, &search.skipped,
+                                  err);
+            search.refused += count;
         }
         free(culprits);
     }
     if (rc == WEIR_OK) {
-        *ret_skipped = skipped;
+        *ret = search;
     }
     return rc;
 }

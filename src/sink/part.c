@@ -89,7 +89,8 @@ void weir_part_reset(struct weir_part *part)
 void weir_part_discard_rows(struct weir_part *part)
 {
     forget_rows(part);
-    part->tally.bytes = 0;
+    part->tally = (struct weir_sink_tally){ 0 };
+    part->refused = 0;
 }
 
 static int make_room(struct weir_part_table *table, uint32_t rows, struct weir_error *err)

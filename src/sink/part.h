@@ -77,7 +77,7 @@ int weir_part_add_letter(struct weir_part *part, uint32_t source,
                          struct weir_error *err);
 /* No more rows: collapses and sorts tables with a key. */
 void weir_part_seal(struct weir_part *part);
-/* Forgets rows and dead letters; the tally stays (N1). */
+/* Forgets rows, dead letters and the tally: what the ledger is to say of a part that is dropped. */
 void weir_part_discard_rows(struct weir_part *part);
 
 /* How many rows of a table are to be sent, and which row is the i-th of them. */

@@ -197,7 +197,7 @@ int weir_postgres_upsert_send(struct weir_postgres_sink *sink, PGconn *connectio
 /* ---- postgres_isolate.c ---- */
 
 int weir_postgres_isolate(struct weir_postgres_sink *sink, struct weir_postgres_part *part,
-                          uint64_t *ret_skipped, struct weir_error *err);
+                          struct weir_sink_search *ret, struct weir_error *err);
 
 /* The bytes that begin and end a stream of COPY BINARY. */
 extern const char weir_postgres_copy_header[19];

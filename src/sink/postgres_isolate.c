@@ -220,13 +220,13 @@ static int pass(struct search *search, struct weir_part_culprit **found, uint32_
 }
 
 int weir_postgres_isolate(struct weir_postgres_sink *sink, struct weir_postgres_part *part,
-                          uint64_t *ret_skipped, struct weir_error *err)
+                          struct weir_sink_search *ret, struct weir_error *err)
 {
     struct search search = { .sink = sink, .part = part, .connection = part->connection };
     uint32_t tables = part->rows.table_count;
     struct weir_part_culprit **found = calloc(tables, sizeof(*found));
     uint32_t *counts = calloc(tables, sizeof(*counts));
-    uint64_t skipped = 0;
+    struct weir_sink_search result = { 0 };
     bool deferred = false;
     int rc = WEIR_OK;
 
@@ -246,10 +246,12 @@ int weir_postgres_isolate(struct weir_postgres_sink *sink, struct weir_postgres_
         rc = pass(&search, found, counts, &deferred, err);
     }
     for (uint32_t t = 0; t < tables && rc == WEIR_OK; t++) {
-        rc = weir_part_refuse(&part->rows, &sink->args, t, found[t], counts[t], &skipped, err);
+        rc = weir_part_refuse(&part->rows, &sink->args, t, found[t], counts[t], &result.skipped,
+                              err);
+        result.refused += counts[t];
     }
     if (rc == WEIR_OK) {
-        *ret_skipped = skipped;
+        *ret = result;
     }
     for (uint32_t t = 0; found != NULL && t < tables; t++) {
         free(found[t]);

@@ -401,7 +401,7 @@ static int resend(void *self, uint64_t number, uint32_t partition, struct weir_e
     return rc;
 }
 
-static int isolate(void *self, uint64_t number, uint32_t partition, uint64_t *ret_skipped,
+static int isolate(void *self, uint64_t number, uint32_t partition, struct weir_sink_search *ret,
                    struct weir_error *err)
 {
     struct weir_postgres_sink *sink = self;
@@ -410,7 +410,7 @@ static int isolate(void *self, uint64_t number, uint32_t partition, uint64_t *re
 
     weir_postgres_abandon(part);
     rc = weir_postgres_restart(sink, part, err);
-    return rc == WEIR_OK ? weir_postgres_isolate(sink, part, ret_skipped, err) : rc;
+    return rc == WEIR_OK ? weir_postgres_isolate(sink, part, ret, err) : rc;
 }
 
 static void discard_rows(void *self, uint64_t batch, uint32_t partition)

@@ -124,6 +124,12 @@ enum weir_sink_outcome {
     WEIR_SINK_BROKEN,      /* another try is no use (table dropped, no privilege): err says why */
 };
 
+/* What isolate() found. */
+struct weir_sink_search {
+    uint64_t refused; /* rows taken out of the part */
+    uint64_t skipped; /* of these, rows of sources that say skip */
+};
+
 struct weir_sink_event {
     enum weir_sink_outcome outcome;
     uint64_t batch;
@@ -194,12 +200,13 @@ struct weir_sink_ops {
     int (*resend)(void *self, uint64_t batch, uint32_t partition, struct weir_error *err);
     /* After ROW_REFUSED: finds the rows that the server refuses by halving under savepoints in a
      * transaction that is rolled back. Rows of sources that say dead_letter or skip leave the part
-     * (dead letters are written with it; ret_skipped counts the others); one of a source that says
-     * fail gives WEIR_EDATA, with the record's coordinates and the server's words. resend()
-     * follows. WEIR_EAWAY: try again. */
-    int (*isolate)(void *self, uint64_t batch, uint32_t partition, uint64_t *ret_skipped,
+     * (dead letters are written with it); one of a source that says fail gives WEIR_EDATA, with the
+     * record's coordinates and the server's words. There may be none: the server may refuse rows
+     * for what else is there, or is not there yet. resend() follows. WEIR_EAWAY: try again. */
+    int (*isolate)(void *self, uint64_t batch, uint32_t partition, struct weir_sink_search *ret,
                    struct weir_error *err);
-    /* at_most_once: forgets the part's rows, so that its step goes in without them. */
+    /* at_most_once: forgets the part's rows, so that its step goes in without them and the ledger
+     * says that there are none. */
     void (*discard_rows)(void *self, uint64_t batch, uint32_t partition);
     /* The batch is over: frees its memory and slot. Its parts have no transaction open. */
     void (*release)(void *self, uint64_t batch);

@@ -7,10 +7,14 @@
  * CM3  Before a part of the head is sent again, what later batches have open on that sink is
  *      rolled back (rule 13). [T10]
  * CM4  A part moves only along the table below; IN is final.
- * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, tests/unit/engine/test_engine.c. */
+ * CM5  A row is called bad only when the server refused it behind all that comes before it.
+ * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, test_trouble.c,
+ * tests/unit/engine/test_engine.c. */
 #include "base/assert.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
+
+enum { FRUITLESS_SEARCHES_MAX = 3 };
 
 /* Row: from; bit: to. */
 static const uint8_t allowed_moves[WEIR_PART_STATES] = {
@@ -43,6 +47,9 @@ static int append_frame(struct weir_txn *txn, struct weir_batch *batch, struct w
         batch->state = WEIR_BATCH_SEALED;
         return WEIR_OK;
     }
+    if (txn->log_wait.until_us != 0) {
+        return WEIR_OK;
+    }
     batch->frame.done = txn->committed.id.batch;
     weir_plan_frame_encode(&batch->frame, &bytes);
     rc = bytes.failed
@@ -51,9 +58,11 @@ static int append_frame(struct weir_txn *txn, struct weir_batch *batch, struct w
     weir_buf_fini(&bytes);
     if (rc == WEIR_OK) {
         batch->state = WEIR_BATCH_SEALING;
+        weir_txn_retry_over(txn, &txn->log_wait);
+        txn->log_wait.count = 0;
         return WEIR_OK;
     }
-    return rc == WEIR_EBUSY ? WEIR_OK : weir_txn_retry(txn, err);
+    return rc == WEIR_EBUSY ? WEIR_OK : weir_txn_retry(txn, &txn->log_wait, err);
 }
 
 static int seal_step(struct weir_txn *txn, struct weir_error *err)
@@ -79,6 +88,20 @@ static int seal_step(struct weir_txn *txn, struct weir_error *err)
 
 /* --- Events --------------------------------------------------------------------------------- */
 
+void weir_txn_count_drop(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p)
+{
+    struct weir_part_tally *tally = &batch->frame.tallies[sink * batch->frame.partitions + p];
+
+    txn->status.batches_dropped++;
+    txn->status.rows_dropped += tally->rows;
+    weir_log(WEIR_LOG_WARN, "batch_dropped",
+             "pipeline \"%s\": batch %llu (t=%lld) partition %u is dropped: %llu rows, from %.*s",
+             txn->args.pipeline, (unsigned long long)batch->frame.id.batch,
+             (long long)batch->frame.id.t, p, (unsigned long long)tally->rows,
+             WEIR_STR_ARG(batch->ranges_json));
+    tally->rows = tally->dead = 0; /* none of them was written */
+}
+
 static int handle_event(struct weir_txn *txn, uint32_t sink, struct weir_sink_event *event,
                         struct weir_error *err)
 {
@@ -94,6 +117,9 @@ static int handle_event(struct weir_txn *txn, uint32_t sink, struct weir_sink_ev
         break;
     case WEIR_SINK_COMMITTED:
         weir_part_move(part, WEIR_PART_IN);
+        if (part->is_dropped) {
+            weir_txn_count_drop(txn, batch, sink, event->partition);
+        }
         break;
     case WEIR_SINK_REFUSED:
     case WEIR_SINK_LOST:
@@ -103,15 +129,16 @@ static int handle_event(struct weir_txn *txn, uint32_t sink, struct weir_sink_ev
         txn->status.reconnects += event->outcome == WEIR_SINK_LOST;
         event->err.code = WEIR_EAWAY;
         *err = event->err;
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     case WEIR_SINK_ROW_REFUSED:
+        txn->refusal = event->err;
         weir_part_move(part, WEIR_PART_ROW_BAD);
         break;
     case WEIR_SINK_ROLLED_BACK:
         weir_part_move(part, WEIR_PART_AGAIN);
         event->err.code = WEIR_EAWAY;
         *err = event->err;
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     case WEIR_SINK_BROKEN:
         *err = event->err;
         return event->err.code;
@@ -187,37 +214,59 @@ static int send_again(struct weir_txn *txn, struct weir_batch *batch, uint32_t s
     }
     rc = txn->sinks[sink].ops->resend(txn->sinks[sink].self, batch->frame.id.batch, p, err);
     if (rc != WEIR_OK) {
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     }
     if (part->is_retry && part->step_allowed) {
         count_repeat(txn, batch, sink, p);
     }
     part->is_retry = false;
+    part->sent_as_head = batch->frame.id.batch == txn->head;
     weir_part_move(part, part->step_allowed ? WEIR_PART_SENT : WEIR_PART_HELD);
-    weir_txn_retry_over(txn);
+    weir_txn_retry_over(txn, &txn->sink_wait);
     return WEIR_OK;
 }
 
-/* A row that the server refuses is searched for only when the batch is complete. */
+/* The part is refused, but no single row of it: tried again for a while, then told. */
+static int note_fruitless_search(struct weir_txn *txn, struct weir_part *part,
+                                 struct weir_error *err)
+{
+    *err = txn->refusal;
+    if (++part->fruitless_searches >= FRUITLESS_SEARCHES_MAX) {
+        return weir_error_context(err,
+                                  "a batch is refused, though each of its rows alone is taken");
+    }
+    err->code = WEIR_EAWAY;
+    return weir_txn_retry(txn, &txn->sink_wait, err);
+}
+
+/* A row that the server refuses is searched for only when the batch is complete and everything
+ * before it is in; what was refused earlier is first sent once more (CM5). */
 static int isolate(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p,
                    struct weir_error *err)
 {
-    uint64_t skipped = 0;
+    struct weir_part *part = &batch->parts[sink][p];
+    struct weir_sink_search found = { 0 };
     int rc;
 
-    if (batch->state == WEIR_BATCH_OPEN) {
+    if (batch->state == WEIR_BATCH_OPEN || batch->frame.id.batch != txn->head) {
         return WEIR_OK;
     }
-    if (batch->frame.id.batch == txn->head) {
-        roll_back_later(txn, sink, txn->head); /* CM3: the search takes the same row locks */
+    if (!part->sent_as_head) {
+        weir_part_move(part, WEIR_PART_AGAIN);
+        return WEIR_OK;
     }
-    rc = txn->sinks[sink].ops->isolate(txn->sinks[sink].self, batch->frame.id.batch, p, &skipped,
-                                       err);
+    roll_back_later(txn, sink, txn->head); /* CM3: the search takes the same row locks */
+    rc =
+        txn->sinks[sink].ops->isolate(txn->sinks[sink].self, batch->frame.id.batch, p, &found, err);
     if (rc != WEIR_OK) {
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     }
-    txn->status.rows_skipped += skipped;
-    weir_part_move(&batch->parts[sink][p], WEIR_PART_AGAIN);
+    txn->status.rows_skipped += found.skipped;
+    weir_part_move(part, WEIR_PART_AGAIN);
+    if (found.refused == 0) {
+        return note_fruitless_search(txn, part, err);
+    }
+    part->fruitless_searches = 0;
     return WEIR_OK;
 }
 
@@ -229,7 +278,8 @@ static int mend_part(struct weir_txn *txn, struct weir_batch *batch, uint32_t si
     if (batch->parts[sink][p].state == WEIR_PART_ROW_BAD) {
         rc = isolate(txn, batch, sink, p, err);
     }
-    if (rc == WEIR_OK && batch->parts[sink][p].state == WEIR_PART_AGAIN) {
+    if (rc == WEIR_OK && txn->sink_wait.until_us == 0 &&
+        batch->parts[sink][p].state == WEIR_PART_AGAIN) {
         rc = send_again(txn, batch, sink, p, err);
     }
     return rc;
@@ -241,7 +291,7 @@ static int mend(struct weir_txn *txn, struct weir_error *err)
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         if (txn->sink_states[s].must_look && txn->phase == WEIR_TXN_RUNNING) {
             int rc = weir_txn_look(txn, s, err);
-            if (rc != WEIR_OK || txn->retry_at_us != 0) {
+            if (rc != WEIR_OK || txn->sink_wait.until_us != 0) {
                 return rc;
             }
         }
@@ -253,7 +303,7 @@ static int mend(struct weir_txn *txn, struct weir_error *err)
         }
         for (uint32_t i = 0; i < txn->args.sink_count * txn->args.partitions; i++) {
             int rc = mend_part(txn, batch, i / txn->args.partitions, i % txn->args.partitions, err);
-            if (rc != WEIR_OK || txn->retry_at_us != 0) {
+            if (rc != WEIR_OK || txn->sink_wait.until_us != 0) {
                 return rc;
             }
         }
@@ -330,7 +380,7 @@ static int trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err)
     if (txn->committed.id.batch % IDENTITY_EVERY_BATCHES == 0) {
         int rc = weir_txn_write_identity(txn, err);
         if (rc != WEIR_OK) {
-            return weir_txn_retry(txn, err);
+            return weir_txn_retry(txn, &txn->log_wait, err);
         }
     }
     return weir_wal_trim(txn->wal, lsn < txn->identity_lsn ? lsn : txn->identity_lsn, err);
@@ -361,19 +411,23 @@ static int retire(struct weir_txn *txn, struct weir_batch *batch, struct weir_er
     batch->state = WEIR_BATCH_FREE;
     weir_arena_reset(&batch->arena);
     txn->head++;
-    txn->retry_count = 0;
+    txn->sink_wait.count = 0;
     return trim(txn, lsn, err);
 }
 
 int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err)
 {
-    int rc = seal_step(txn, err);
+    int rc;
 
+    if (txn->log_wait.until_us <= weir_io_mono_us(txn->args.io)) {
+        txn->log_wait.until_us = 0;
+    }
+    rc = seal_step(txn, err);
     if (rc == WEIR_OK) {
         rc = poll_sinks(txn, err);
     }
-    if (rc == WEIR_OK && txn->retry_at_us <= weir_io_mono_us(txn->args.io)) {
-        txn->retry_at_us = 0;
+    if (rc == WEIR_OK && txn->sink_wait.until_us <= weir_io_mono_us(txn->args.io)) {
+        txn->sink_wait.until_us = 0;
         rc = mend(txn, err);
     }
     while (rc == WEIR_OK && txn->phase == WEIR_TXN_RUNNING && txn->head <= txn->tip.id.batch) {

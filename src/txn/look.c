@@ -31,21 +31,8 @@ static enum finding compare(const struct weir_txn *txn, const struct weir_ledger
 }
 
 /* at_most_once: a part whose fate was open and that is not in is never sent with its rows again;
- * its step goes in without them, which makes the drop final and its count exact (rule 14). */
-static void drop_rows(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p)
-{
-    const struct weir_part_tally *tally = &batch->frame.tallies[sink * batch->frame.partitions + p];
-
-    txn->sinks[sink].ops->discard_rows(txn->sinks[sink].self, batch->frame.id.batch, p);
-    txn->status.batches_dropped++;
-    txn->status.rows_dropped += tally->rows;
-    weir_log(WEIR_LOG_WARN, "batch_dropped",
-             "pipeline \"%s\": batch %llu (t=%lld) partition %u is dropped: %llu rows, from %.*s",
-             txn->args.pipeline, (unsigned long long)batch->frame.id.batch,
-             (long long)batch->frame.id.t, p, (unsigned long long)tally->rows,
-             WEIR_STR_ARG(batch->ranges_json));
-}
-
+ * its step goes in without them, which makes the drop final and its count exact (rule 14). Its
+ * earlier COMMIT may still come first: only the ledger's row tells which of the two got in. */
 static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p,
                    bool is_in)
 {
@@ -56,12 +43,24 @@ static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
     }
     if (is_in) {
         weir_part_move(part, WEIR_PART_IN);
+        if (part->is_dropped && txn->sink_states[sink].ledger.rows[p].rows == 0) {
+            weir_txn_count_drop(txn, batch, sink, p);
+        }
         return;
     }
     if (part->step_allowed && txn->args.mode == WEIR_TXN_AT_MOST_ONCE) {
-        drop_rows(txn, batch, sink, p);
+        txn->sinks[sink].ops->discard_rows(txn->sinks[sink].self, batch->frame.id.batch, p);
+        part->is_dropped = true;
     }
     weir_part_move(part, WEIR_PART_AGAIN);
+}
+
+/* Whether the head's part was known to be in. [T5] */
+static bool was_in(const struct weir_txn *txn, uint32_t sink, uint32_t p)
+{
+    const struct weir_batch *head = txn->slots + txn->head % WEIR_TXN_IN_FLIGHT;
+
+    return txn->head <= txn->tip.id.batch && head->parts[sink][p].state == WEIR_PART_IN;
 }
 
 /* The sink is older than what we know to be in it: from its ledger on everything is taken up
@@ -82,7 +81,7 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
     for (uint32_t p = 0; p < ledger->count; p++) {
         const struct weir_ledger_row *row = &ledger->rows[p];
         enum finding finding = compare(txn, row);
-        if (finding == FOUND_EARLIER) {
+        if (finding == FOUND_EARLIER || (finding == FOUND_NOT_IN && was_in(txn, sink, p))) {
             went_back(txn, sink, "its ledger is at an earlier batch");
             return WEIR_OK;
         }
@@ -134,9 +133,9 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
     }
     rc = txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err); /* LK1 */
     if (rc != WEIR_OK) {
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     }
-    weir_txn_retry_over(txn);
+    weir_txn_retry_over(txn, &txn->sink_wait);
     state->must_look = false;
     state->was_refused = false;
     if (state->ledger.count != txn->args.partitions) {

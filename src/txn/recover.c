@@ -6,8 +6,8 @@
  *   REBUILD   some rows are behind, at batches of ours: rebuild from the plans (rule 9)
  *   FOLLOW    the ledger knows more than the log, or another instance was at work: go on from the
  *             ledger, behind a durable void record (rule 10)
- *   CATCH_UP  the same, and one sink's rows are a batch apart: first give the partitions that lag
- *             exactly what the others have (rule 11)
+ *   CATCH_UP  the same, and rows are a batch apart: first give the partitions (of any sink) that
+ *             lag exactly what the others have (rule 11)
  *   START     nobody knows anything: the sources' start options decide
  *
  * or a stop that says what was found. Pipelines have no state yet, and all sources can be read
@@ -99,8 +99,8 @@ static int gather(const struct weir_txn *txn, const struct weir_log_view *view,
     return WEIR_OK;
 }
 
-/* Rows that the ledger is to be followed by: equal numbers must be the same batch, and different
- * ones are allowed only within one sink. */
+/* Rows that the ledger is to be followed by: equal numbers must be the same batch, and no two are
+ * more than one batch apart, whichever sinks they are in. */
 static int check_agreement(const struct weir_txn *txn, const struct evidence *found,
                            struct weir_error *err)
 {
@@ -119,7 +119,7 @@ static int check_agreement(const struct weir_txn *txn, const struct evidence *fo
             }
         }
     }
-    if (txn->args.sink_count > 1 && found->lowest->batch != found->highest->batch) {
+    if (found->highest->batch - found->lowest->batch > 1) {
         return conflict(err, "sinks_disagree",
                         "the sinks stand at batches %llu and %llu, and the log that could tell "
                         "what is missing is gone; nothing was written",
@@ -219,26 +219,28 @@ static int check_definition(const struct weir_txn *txn, const struct weir_log_vi
     return WEIR_OK;
 }
 
-/* Rule 16: P changes only between batches; so does the map. */
-static int check_partitions(struct weir_txn *txn, const struct evidence *found,
-                            enum verdict verdict, struct weir_error *err)
+/* Rule 16: P changes only between batches; so does the map. The batch that is to be rebuilt first
+ * decides under which: the ledger's rows keep the map of the batch before it. */
+static int check_partitions(struct weir_txn *txn, const struct weir_log_view *view,
+                            const struct evidence *found, enum verdict verdict,
+                            struct weir_error *err)
 {
-    bool same_map =
-        found->highest->batch == 0 || weir_digest_equal(found->highest->map, txn->args.map);
+    bool is_rebuild = verdict == VERDICT_REBUILD;
+    const struct weir_log_batch *first = is_rebuild ? &view->chain[found->lowest_at + 1] : NULL;
+    bool same_map = weir_digest_equal(is_rebuild ? first->map : found->highest->map, txn->args.map);
     bool same_count = true;
 
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         same_count = same_count && txn->sink_states[s].ledger.count == txn->args.partitions;
     }
-    if ((same_count && same_map) || verdict == VERDICT_GO_ON || verdict == VERDICT_FOLLOW ||
-        verdict == VERDICT_START) {
+    if (same_map || (verdict != VERDICT_REBUILD && verdict != VERDICT_CATCH_UP)) {
         return same_count ? WEIR_OK : weir_txn_repartition(txn, err);
     }
     return conflict(err, "partitions_changed",
                     "output_partitions or partition_by changed while a batch is not in everywhere: "
                     "run once with the old setting (output_partitions = %u) and "
                     "--until-caught-up, then change it",
-                    txn->sink_states[0].ledger.count);
+                    is_rebuild ? first->partitions : found->highest->partitions);
 }
 
 int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct weir_ranges ends,
@@ -343,8 +345,8 @@ static int make_catch_up(struct weir_txn *txn, const struct evidence *found, str
 
 static int catch_up(struct weir_txn *txn, const struct evidence *found, struct weir_error *err)
 {
-    int rc =
-        follow(txn, found->lowest, "the log is gone and output partitions are a batch apart", err);
+    int rc = follow(txn, found->lowest,
+                    "output partitions are a batch apart, and the log does not know it", err);
 
     weir_arena_reset(&txn->rebuild_arena);
     if (rc == WEIR_OK) {
@@ -437,7 +439,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
         rc = check_definition(txn, &view, &found, verdict, err);
     }
     if (rc == WEIR_OK) {
-        rc = check_partitions(txn, &found, verdict, err);
+        rc = check_partitions(txn, &view, &found, verdict, err);
     }
     if (rc == WEIR_OK) {
         rc = gather(txn, &view, &found, err); /* again: a change of P has made new rows */

@@ -124,8 +124,9 @@ int weir_txn_plan_anew(struct weir_txn *txn, struct weir_error *err)
         rc = weir_tip_set(&txn->tip, txn->tip.id, from, err);
     }
     if (rc != WEIR_OK) {
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->log_wait, err);
     }
+    weir_txn_retry_over(txn, &txn->log_wait);
     weir_log(WEIR_LOG_WARN, "planned_anew",
              "pipeline \"%s\": batches %llu to %llu were sealed but are in nowhere, and are "
              "planned anew: %s",
@@ -177,5 +178,8 @@ int weir_txn_seal(weir_txn *txn, struct weir_ranges ranges, uint64_t source_rows
     }
     batch->state = WEIR_BATCH_CLOSED;
     txn->open = NULL;
+    if (frame->id.batch == txn->rebuild_last) {
+        weir_txn_end_rebuild(txn); /* its cursor would keep the log from being trimmed */
+    }
     return weir_tip_set(&txn->tip, frame->id, frame->ranges, err);
 }

@@ -43,29 +43,30 @@ int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_rang
     return rc;
 }
 
-void weir_txn_retry_over(struct weir_txn *txn)
+void weir_txn_retry_over(struct weir_txn *txn, struct weir_txn_wait *wait)
 {
-    txn->retry_since_us = 0;
-    txn->retry_at_us = 0;
-    txn->status.trouble[0] = '\0';
+    wait->since_us = 0;
+    wait->until_us = 0;
+    if (txn->sink_wait.since_us == 0 && txn->log_wait.since_us == 0) {
+        txn->status.trouble[0] = '\0';
+    }
 }
 
-int weir_txn_retry(struct weir_txn *txn, struct weir_error *err)
+int weir_txn_retry(struct weir_txn *txn, struct weir_txn_wait *wait, struct weir_error *err)
 {
     uint64_t now = weir_io_mono_us(txn->args.io);
-    uint32_t doublings =
-        txn->retry_count < RETRY_DOUBLINGS_MAX ? txn->retry_count : RETRY_DOUBLINGS_MAX;
+    uint32_t doublings = wait->count < RETRY_DOUBLINGS_MAX ? wait->count : RETRY_DOUBLINGS_MAX;
     uint64_t delay = (uint64_t)RETRY_US_MIN << doublings;
     uint8_t jitter = 0;
 
     if (weir_error_action(err->code) != WEIR_ACTION_RETRY) {
         return err->code;
     }
-    if (txn->retry_since_us == 0) {
-        txn->retry_since_us = now;
+    if (wait->since_us == 0) {
+        wait->since_us = now;
     }
     if (txn->args.retry_limit_us != 0 &&
-        now - txn->retry_since_us >= (uint64_t)txn->args.retry_limit_us) {
+        now - wait->since_us >= (uint64_t)txn->args.retry_limit_us) {
         return weir_error_context(err, "gave up after %lld s",
                                   (long long)(txn->args.retry_limit_us / 1000000));
     }
@@ -73,8 +74,8 @@ int weir_txn_retry(struct weir_txn *txn, struct weir_error *err)
     if (weir_io_random_bytes(txn->args.io, &jitter, sizeof(jitter), NULL) != WEIR_OK) {
         jitter = 0; /* without randomness the delay is merely regular */
     }
-    txn->retry_at_us = now + delay - delay * jitter / 1024;
-    txn->retry_count++;
+    wait->until_us = now + delay - delay * jitter / 1024;
+    wait->count++;
     if (strcmp(txn->status.trouble, err->text) != 0) {
         (void)snprintf(txn->status.trouble, sizeof(txn->status.trouble), "%.255s", err->text);
         weir_log(WEIR_LOG_WARN, "waiting", "pipeline \"%s\": %s", txn->args.pipeline, err->text);
@@ -203,23 +204,24 @@ static int recovery_step(struct weir_txn *txn, struct weir_error *err)
 {
     int rc;
 
-    if (txn->retry_at_us > weir_io_mono_us(txn->args.io)) {
+    if (txn->sink_wait.until_us > weir_io_mono_us(txn->args.io)) {
         return WEIR_OK;
     }
-    txn->retry_at_us = 0;
+    txn->sink_wait.until_us = 0;
     if (txn->phase == WEIR_TXN_CLAIMING) {
         rc = weir_txn_claim(txn, err);
         if (rc != WEIR_OK) {
-            return weir_txn_retry(txn, err);
+            return weir_txn_retry(txn, &txn->sink_wait, err);
         }
         txn->phase = WEIR_TXN_RECOVERING;
     }
     rc = weir_txn_recover(txn, err);
     if (rc != WEIR_OK) {
         weir_txn_rewind(txn, WEIR_TXN_CLAIMING);
-        return weir_txn_retry(txn, err);
+        return weir_txn_retry(txn, &txn->sink_wait, err);
     }
-    weir_txn_retry_over(txn);
+    weir_txn_retry_over(txn, &txn->sink_wait);
+    weir_txn_retry_over(txn, &txn->log_wait); /* it was read, and written to where need be */
     return WEIR_OK;
 }
 
@@ -257,8 +259,8 @@ static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_r
         }
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
             bool is_in = is_rebuilt && txn->sink_states[s].ledger.rows[p].batch >= n;
-            batch->parts[s][p] =
-                (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD };
+            batch->parts[s][p] = (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD,
+                                                     .sent_as_head = n == txn->head };
         }
     }
     return WEIR_OK;
@@ -281,10 +283,10 @@ static int drop_sealed(struct weir_txn *txn, struct weir_error *err)
         return rc;
     }
     batch->check_tallies = false;
-    txn->status.batches_dropped++;
-    txn->status.rows_dropped += txn->rebuild_frame.source_rows;
     rc = weir_txn_seal(txn, work.ranges, txn->rebuild_frame.source_rows, err);
-    if (rc == WEIR_OK) {
+    if (rc == WEIR_OK && batch->state == WEIR_BATCH_CLOSED) { /* else it is planned anew */
+        txn->status.batches_dropped++;
+        txn->status.rows_dropped += batch->frame.source_rows;
         weir_log(WEIR_LOG_WARN, "batch_dropped",
                  "pipeline \"%s\": batch %llu (t=%lld) was in flight and is dropped: %llu source "
                  "rows, from %.*s",
@@ -298,12 +300,14 @@ static int drop_sealed(struct weir_txn *txn, struct weir_error *err)
 int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
 {
     uint64_t next = txn->tip.id.batch + 1;
+    uint64_t now = weir_io_mono_us(txn->args.io);
     int rc;
 
     *ret = (struct weir_work){ .kind = WEIR_WORK_WAIT, .epoch = txn->epoch };
-    if (txn->retry_at_us > weir_io_mono_us(txn->args.io)) {
+    if (txn->sink_wait.until_us > now || txn->log_wait.until_us > now) {
         return WEIR_OK;
     }
+    txn->log_wait.until_us = 0;
     if (txn->phase == WEIR_TXN_STARTING) {
         ret->kind = WEIR_WORK_START;
         return WEIR_OK;
@@ -349,9 +353,10 @@ int weir_txn_start(weir_txn *txn, struct weir_ranges starts, struct weir_error *
     }
     if (rc == WEIR_OK) {
         txn->phase = WEIR_TXN_RUNNING;
+        weir_txn_retry_over(txn, &txn->log_wait);
         return WEIR_OK;
     }
-    return weir_txn_retry(txn, err);
+    return weir_txn_retry(txn, &txn->log_wait, err);
 }
 
 /* TX2: wall clock, but never at or below a time that was used. */
@@ -471,6 +476,20 @@ static bool is_sealing(const struct weir_txn *txn)
     return false;
 }
 
+/* INT64_MAX: nothing is waited for that time brings. */
+static int64_t time_to_next_try(const struct weir_txn *txn)
+{
+    const uint64_t dues[] = { txn->sink_wait.until_us, txn->log_wait.until_us };
+    uint64_t now = weir_io_mono_us(txn->args.io);
+    int64_t ret = INT64_MAX;
+
+    for (int i = 0; i < 2; i++) {
+        int64_t left = dues[i] > now ? (int64_t)(dues[i] - now) : 0;
+        ret = dues[i] != 0 && left < ret ? left : ret;
+    }
+    return ret;
+}
+
 uint32_t weir_txn_wait_fds(const weir_txn *txn, struct pollfd *ret, uint32_t max,
                            int64_t *ret_timeout_us)
 {
@@ -483,12 +502,11 @@ uint32_t weir_txn_wait_fds(const weir_txn *txn, struct pollfd *ret, uint32_t max
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         count += txn->sinks[s].ops->wait_fds(txn->sinks[s].self, ret + count, max - count);
     }
-    if (txn->retry_at_us != 0) {
-        uint64_t now = weir_io_mono_us(txn->args.io);
-        *ret_timeout_us = txn->retry_at_us > now ? (int64_t)(txn->retry_at_us - now) : 0;
-    } else {
-        bool is_idle = txn->phase == WEIR_TXN_RUNNING && !(fd < 0 && is_sealing(txn));
-        *ret_timeout_us = is_idle ? INT64_MAX : 0;
+    *ret_timeout_us = time_to_next_try(txn);
+    if (*ret_timeout_us == INT64_MAX &&
+        (txn->phase == WEIR_TXN_CLAIMING || txn->phase == WEIR_TXN_RECOVERING ||
+         (fd < 0 && is_sealing(txn)))) {
+        *ret_timeout_us = 0;
     }
     return count;
 }

@@ -70,7 +70,8 @@ struct weir_txn_status {
     uint64_t source_rows_committed;
     uint64_t batches_committed;
     uint64_t rows_dead, rows_skipped;
-    uint64_t batches_dropped, rows_dropped;   /* at_most_once: source rows */
+    /* at_most_once: found sealed at a start: source rows; a part of uncertain fate: its rows. */
+    uint64_t batches_dropped, rows_dropped;
     uint64_t batches_repeated, rows_repeated; /* at_least_once: sent again, outcome unknown */
     uint64_t batches_rebuilt;
     uint64_t reconnects, clock_regressions;

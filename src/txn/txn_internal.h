@@ -18,7 +18,7 @@ enum weir_part_state {
     WEIR_PART_HELD,     /* rows may be on their way; its step is not allowed yet */
     WEIR_PART_SENT,     /* its step is allowed: behind the rows, advance and COMMIT are sent */
     WEIR_PART_DOUBTFUL, /* refused, or the connection is lost: look at the ledger */
-    WEIR_PART_ROW_BAD,  /* the server refuses a row: find it */
+    WEIR_PART_ROW_BAD,  /* the server refuses a row: find it, once it is the head */
     WEIR_PART_AGAIN,    /* known not to be in: send it again */
     WEIR_PART_IN,       /* known to be in */
     WEIR_PART_STATES
@@ -28,6 +28,9 @@ struct weir_part {
     enum weir_part_state state;
     bool step_allowed; /* commit() was called for it */
     bool is_retry;     /* it was sent before: rows may show twice in at_least_once */
+    bool sent_as_head; /* what it was sent behind was in by then */
+    bool is_dropped;   /* at_most_once: its rows are forgotten, its step is to go in without them */
+    uint32_t fruitless_searches; /* one after another, for a row that the server refuses */
 };
 
 enum weir_batch_state {
@@ -57,6 +60,14 @@ struct weir_tip {
 };
 
 enum weir_txn_phase { WEIR_TXN_CLAIMING, WEIR_TXN_RECOVERING, WEIR_TXN_STARTING, WEIR_TXN_RUNNING };
+
+/* Waiting after a failure that may pass. The log and the sinks wait apart: without room in the log,
+ * batches that are sealed must still get in. */
+struct weir_txn_wait {
+    uint64_t since_us; /* monotonic; 0: nothing is failing */
+    uint64_t until_us; /* 0: try now */
+    uint32_t count;
+};
 
 struct weir_txn_sink_state {
     uint64_t generation;       /* ours, as taken */
@@ -94,10 +105,8 @@ struct weir_txn {
     bool rebuild_in_log;    /* false: made up from the ledgers (rule 11) */
     char new_plan_why[256]; /* not empty: the plans that are left cannot be rebuilt, and why */
 
-    /* Waiting after a failure that may pass. */
-    uint64_t retry_since_us; /* monotonic; 0: nothing is failing */
-    uint64_t retry_at_us;
-    uint32_t retry_count;
+    struct weir_txn_wait sink_wait, log_wait;
+    struct weir_error refusal; /* of a row, as last heard */
 
     struct weir_txn_status status;
 };
@@ -121,6 +130,8 @@ int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct we
 /* --- commit.c --- */
 int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err);
 void weir_part_move(struct weir_part *part, enum weir_part_state to);
+/* at_most_once: the step of a part went in without its rows. */
+void weir_txn_count_drop(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink, uint32_t p);
 /* Lets go of every batch, as if the process had died, and takes everything up again from log and
  * ledgers. */
 void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase);
@@ -144,8 +155,8 @@ int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_rang
                  struct weir_error *err);
 /* Decides what a failure means: WEIR_OK when it is waited out (the next try is scheduled), else
  * its code, final. */
-int weir_txn_retry(struct weir_txn *txn, struct weir_error *err);
-void weir_txn_retry_over(struct weir_txn *txn);
+int weir_txn_retry(struct weir_txn *txn, struct weir_txn_wait *wait, struct weir_error *err);
+void weir_txn_retry_over(struct weir_txn *txn, struct weir_txn_wait *wait);
 static inline struct weir_batch_id weir_ledger_row_id(const struct weir_ledger_row *row)
 {
     return (struct weir_batch_id){ .batch = row->batch, .t = row->t, .plan = row->plan };

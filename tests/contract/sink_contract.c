@@ -567,7 +567,7 @@ static void refused_rows_are_found_and_leave(void **state)
     struct weir_ledger_step step = sink_step(1);
     struct weir_sink_tally tally;
     struct weir_ledger ledger;
-    uint64_t skipped = 0;
+    struct weir_sink_search found = { 0 };
     void *sink = sink_start(fixture, 1, &ledger);
 
     assert_int_equal(ops->begin(sink, 1, NULL), WEIR_OK);
@@ -582,8 +582,8 @@ static void refused_rows_are_found_and_leave(void **state)
     assert_int_equal(ops->finish(sink, 1, &tally, NULL), WEIR_OK);
     assert_int_equal(ops->commit(sink, 1, 0, &step, NULL), WEIR_OK);
     assert_int_equal(sink_next_event(fixture, sink).outcome, WEIR_SINK_ROW_REFUSED);
-    assert_int_equal(ops->isolate(sink, 1, 0, &skipped, NULL), WEIR_OK);
-    assert_int_equal(skipped, 1);
+    assert_int_equal(ops->isolate(sink, 1, 0, &found, NULL), WEIR_OK);
+    assert_int_equal(found.skipped, 1);
     assert_int_equal(fixture->provider->count(TABLE_PLAIN), 0);
     assert_int_equal(ops->resend(sink, 1, 0, NULL), WEIR_OK);
     assert_int_equal(sink_next_event(fixture, sink).outcome, WEIR_SINK_COMMITTED);
@@ -601,7 +601,7 @@ static void a_refused_row_of_a_strict_source_is_named(void **state)
     struct weir_error err = { 0 };
     struct weir_sink_tally tally;
     struct weir_ledger ledger;
-    uint64_t skipped = 0;
+    struct weir_sink_search found = { 0 };
     void *sink = sink_start(fixture, 1, &ledger);
 
     assert_int_equal(ops->begin(sink, 1, NULL), WEIR_OK);
@@ -610,7 +610,7 @@ static void a_refused_row_of_a_strict_source_is_named(void **state)
     assert_int_equal(ops->finish(sink, 1, &tally, NULL), WEIR_OK);
     assert_int_equal(ops->commit(sink, 1, 0, &step, NULL), WEIR_OK);
     assert_int_equal(sink_next_event(fixture, sink).outcome, WEIR_SINK_ROW_REFUSED);
-    assert_int_equal(ops->isolate(sink, 1, 0, &skipped, &err), WEIR_EDATA);
+    assert_int_equal(ops->isolate(sink, 1, 0, &found, &err), WEIR_EDATA);
     assert_non_null(strstr(err.text, "source0/topic/0, offset 13"));
     assert_non_null(strstr(err.text, "23514"));
     assert_int_equal(fixture->provider->count(TABLE_PLAIN), 0);

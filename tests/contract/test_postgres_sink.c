@@ -278,7 +278,7 @@ static void a_constraint_checked_at_commit_is_isolated(void **state)
 {
     struct sink_fixture *fixture = *state;
     struct weir_ledger ledger;
-    uint64_t skipped = 0;
+    struct weir_sink_search found = { 0 };
 
     test_pg_run("ALTER TABLE plain ADD FOREIGN KEY (id) REFERENCES keyed DEFERRABLE INITIALLY"
                 " DEFERRED; INSERT INTO keyed SELECT i, '' FROM generate_series(1000, 1099) AS i"
@@ -287,7 +287,7 @@ static void a_constraint_checked_at_commit_is_isolated(void **state)
     write_batch(fixture, sink, 1, TABLE_PLAIN, 100);
     struct weir_sink_event event = commit_batch(fixture, sink, 1);
     assert_int_equal(event.outcome, WEIR_SINK_ROW_REFUSED);
-    assert_int_equal(provider.ops->isolate(sink, 1, 0, &skipped, NULL), WEIR_OK);
+    assert_int_equal(provider.ops->isolate(sink, 1, 0, &found, NULL), WEIR_OK);
     assert_int_equal(provider.ops->resend(sink, 1, 0, NULL), WEIR_OK);
     assert_int_equal(sink_next_event(fixture, sink).outcome, WEIR_SINK_COMMITTED);
     assert_int_equal(provider.count(TABLE_PLAIN), 99);

@@ -62,20 +62,37 @@ static const struct weir_format_ops number_format = {
 
 /* --- The plan ------------------------------------------------------------------------------- */
 
+static struct weir_options source_options(struct small_pipeline *small,
+                                          const struct small_options *options)
+{
+    struct weir_option *items = weir_arena_calloc(&small->plan.arena, 3, sizeof(*items));
+    uint32_t count = 0;
+
+    assert_non_null(items);
+    items[count++] = (struct weir_option){ { "topic", 5 }, { "numbers", 7 }, 0 };
+    if (options->start_latest) {
+        items[count++] = (struct weir_option){ { "start", 5 }, { "latest", 6 }, 0 };
+    }
+    if (options->skip_lost) {
+        items[count++] = (struct weir_option){ { "on_data_loss", 12 }, { "skip", 4 }, 0 };
+    }
+    return (struct weir_options){ items, count };
+}
+
 static void make_plan(struct small_pipeline *small, const struct small_options *options)
 {
-    static const struct weir_option source_options[] = { { { "topic", 5 }, { "numbers", 7 }, 0 },
-                                                         { { "start", 5 }, { "latest", 6 }, 0 } };
-    static const struct weir_option base_option = { { "database", 8 }, { "small", 5 }, 0 };
+    static const struct weir_option bases[] = { { { "database", 8 }, { "small", 5 }, 0 },
+                                                { { "database", 8 }, { "second", 6 }, 0 } };
     static struct weir_format_column decoded = { "id", { WEIR_TYPE_INT8, -1 } };
     static const struct weir_sink_column column = { "id", { WEIR_TYPE_INT8, -1 }, true };
     static const uint32_t key = 0;
-    static uint32_t table_numbers[] = { 0 };
+    static uint32_t table_numbers[] = { 0, 1 };
     static struct weir_expr expr = { .kind = WEIR_EXPR_COLUMN,
                                      .type = { WEIR_TYPE_INT8, -1 },
                                      .column = 0 };
     static struct weir_expr *exprs[] = { &expr };
     struct weir_plan *plan = &small->plan;
+    uint32_t sinks = options->two_sinks ? 2 : 1;
 
     weir_arena_init(&plan->arena, 0);
     plan->file = "small.sql";
@@ -91,31 +108,34 @@ static void make_plan(struct small_pipeline *small, const struct small_options *
         .log_retain_bytes = 1 << 20,
     };
     plan->sources = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->sources));
-    plan->tables = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->tables));
-    plan->sinks = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->sinks));
-    plan->inserts = weir_arena_calloc(&plan->arena, 1, sizeof(*plan->inserts));
-    plan->source_count = plan->table_count = plan->sink_count = plan->insert_count = 1;
-    plan->sources[0] =
-        (struct weir_plan_source){ .name = "numbers",
-                                   .ops = &weir_memory_source_ops,
-                                   .format = &number_format,
-                                   .options = { source_options, options->start_latest ? 2 : 1 },
-                                   .on_error = options->on_error,
-                                   .decoded = &decoded,
-                                   .decoded_count = 1 };
-    plan->tables[0] = (struct weir_plan_table){
-        .name = "out",
-        .target = { .name = "out",
-                    .columns = &column,
-                    .column_count = 1,
-                    .key = options->with_key ? &key : NULL,
-                    .key_count = options->with_key ? 1 : 0 },
-    };
-    plan->sinks[0] = (struct weir_plan_sink){ .ops = &weir_memory_sink_ops,
-                                              .options = { &base_option, 1 },
-                                              .tables = table_numbers,
-                                              .table_count = 1 };
-    plan->inserts[0] = (struct weir_plan_insert){ .exprs = exprs, .expr_count = 1 };
+    plan->tables = weir_arena_calloc(&plan->arena, sinks, sizeof(*plan->tables));
+    plan->sinks = weir_arena_calloc(&plan->arena, sinks, sizeof(*plan->sinks));
+    plan->inserts = weir_arena_calloc(&plan->arena, sinks, sizeof(*plan->inserts));
+    plan->source_count = 1;
+    plan->table_count = plan->sink_count = plan->insert_count = sinks;
+    plan->sources[0] = (struct weir_plan_source){ .name = "numbers",
+                                                  .ops = &weir_memory_source_ops,
+                                                  .format = &number_format,
+                                                  .options = source_options(small, options),
+                                                  .on_error = options->on_error,
+                                                  .decoded = &decoded,
+                                                  .decoded_count = 1 };
+    for (uint32_t i = 0; i < sinks; i++) {
+        plan->tables[i] = (struct weir_plan_table){
+            .name = "out",
+            .sink = i,
+            .target = { .name = "out",
+                        .columns = &column,
+                        .column_count = 1,
+                        .key = options->with_key ? &key : NULL,
+                        .key_count = options->with_key ? 1 : 0 },
+        };
+        plan->sinks[i] = (struct weir_plan_sink){ .ops = &weir_memory_sink_ops,
+                                                  .options = { &bases[i], 1 },
+                                                  .tables = &table_numbers[i],
+                                                  .table_count = 1 };
+        plan->inserts[i] = (struct weir_plan_insert){ .table = i, .exprs = exprs, .expr_count = 1 };
+    }
     plan->definition = WEIR_STR("numbers into out\n");
     plan->fingerprint = weir_hash128(plan->definition.data, plan->definition.len);
 }
@@ -130,11 +150,16 @@ void small_init(struct small_pipeline *small, const struct small_options *option
     small->database = weir_memory_database_open("small");
     assert_non_null(small->topic);
     assert_non_null(small->database);
+    if (options->two_sinks) {
+        small->second = weir_memory_database_open("second");
+        assert_non_null(small->second);
+    }
     make_plan(small, options);
 }
 
 void small_fini(struct small_pipeline *small)
 {
+    weir_memory_database_close(small->second);
     weir_memory_database_close(small->database);
     weir_memory_topic_free(small->topic);
     sim_disk_free(small->disk);
@@ -211,7 +236,8 @@ void small_finish(struct small_pipeline *small, const char *dir)
 
 /* --- The verdict ---------------------------------------------------------------------------- */
 
-struct small_verdict small_judge(const struct small_pipeline *small)
+static struct small_verdict judge(const struct small_pipeline *small,
+                                  const struct weir_memory_database *database)
 {
     struct weir_memory_row *rows = NULL;
     struct small_verdict ret = { 0 };
@@ -219,7 +245,7 @@ struct small_verdict small_judge(const struct small_pipeline *small)
     size_t count = 0;
 
     assert_non_null(seen);
-    assert_int_equal(weir_memory_table_rows(small->database, "public.out", &rows, &count), WEIR_OK);
+    assert_int_equal(weir_memory_table_rows(database, "public.out", &rows, &count), WEIR_OK);
     for (size_t i = 0; i < count; i++) {
         int64_t id = weir_memory_row_integer(&rows[i], 0);
         if (id < 0 || id >= small->sent) {
@@ -233,6 +259,19 @@ struct small_verdict small_judge(const struct small_pipeline *small)
     }
     free(rows);
     free(seen);
+    return ret;
+}
+
+struct small_verdict small_judge(const struct small_pipeline *small)
+{
+    struct small_verdict ret = judge(small, small->database);
+
+    if (small->second != NULL) {
+        struct small_verdict more = judge(small, small->second);
+        ret.missing += more.missing;
+        ret.doubled += more.doubled;
+        ret.invented += more.invented;
+    }
     return ret;
 }
 

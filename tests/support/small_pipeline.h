@@ -1,8 +1,8 @@
 /* small_pipeline.h: a whole pipeline in memory, driven turn by turn: for tests of txn and engine.
  *
  * One source "numbers" on a memory topic whose records are decimal numbers; one table out(id
- * bigint) (with a key, if asked for) in a memory database; log, clock and randomness on a simulated
- * disk. Each engine booted on it is a process of its own. */
+ * bigint) (with a key, if asked for) in a memory database, or in each of two; log, clock and
+ * randomness on a simulated disk. Each engine booted on it is a process of its own. */
 #ifndef WEIR_TESTS_SMALL_PIPELINE_H
 #define WEIR_TESTS_SMALL_PIPELINE_H
 
@@ -15,6 +15,7 @@ struct small_pipeline {
     struct sim_disk *disk;
     struct weir_memory_topic *topic;
     struct weir_memory_database *database;
+    struct weir_memory_database *second; /* with two_sinks */
     struct weir_plan plan;
     int64_t sent; /* numbers 0 .. sent - 1 are in the topic */
 };
@@ -28,6 +29,8 @@ struct small_options {
     enum weir_on_error on_error;
     bool with_key;
     bool start_latest;
+    bool skip_lost; /* on_data_loss = 'skip' */
+    bool two_sinks; /* every number goes to both */
 };
 
 /* Aborts the test without memory. */
@@ -52,7 +55,8 @@ void small_finish(struct small_pipeline *small, const char *dir);
 int small_run(struct small_pipeline *small, struct small_process *process, int turns,
               struct weir_error *err);
 
-/* What the table holds against what was sent: every number 0 .. sent - 1, each once. */
+/* What the table holds (both together, with two sinks) against what was sent: every number
+ * 0 .. sent - 1, each once. */
 struct small_verdict {
     int64_t missing, doubled, invented;
 };
