@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from rig import (MIB, ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, rig,  # noqa: E402
+from rig import (MIB, ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+                 rig,  # noqa: E402
                  run_copy, run_weir, take_turns)
 
 
@@ -31,6 +32,7 @@ def main() -> None:
     figure("append", "cpu_us_per_row",
            statistics.median(run.cpu_s / run.rows * 1e6 for run in runs["weir"]))
     figure("append", "peak_mib", max(run.peak_mib for run in runs["weir"]))
+    figure("append", "ratio_to_copy_of_best", ratio_of_best(runs["weir"], runs["copy"]))
     figure("append", "ratio_to_copy", ratio(runs["weir"], runs["copy"]), 0.80, 0.95)
 
 

@@ -21,7 +21,8 @@ from rig import (HOME, Rig, figure, head, percentile, pipeline_text, pipelines, 
                  weir_process)
 
 RATE = 1000
-WARM_UP_S, SECONDS = 3.0, float(os.environ.get("WEIR_BENCH_SECONDS", "20"))
+WARM_UP_S, SECONDS = 10.0, float(os.environ.get("WEIR_BENCH_SECONDS", "20"))
+# Ten seconds, because a broker that has just started takes so long to keep up with the producer.
 # A batch is closed as soon as its rows are there; a longer trigger trades latency for fewer commits.
 TRIGGER = os.environ.get("WEIR_BENCH_TRIGGER", "1 ms")
 SCRIPT = Path(__file__).resolve().parent / "rival_script.py"

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from rig import (ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, rig,  # noqa: E402
+from rig import (ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+                 rig,  # noqa: E402
                  run_copy, run_weir, take_turns)
 
 BATCH_ROWS = 1000
@@ -25,6 +26,7 @@ def main() -> None:
             "weir": lambda: run_weir(made, pipeline_text(topic, batch_rows=BATCH_ROWS)),
         })
     figure("small_batches", "rows_per_s", median_rate(runs["weir"]))
+    figure("small_batches", "ratio_to_copy_of_best", ratio_of_best(runs["weir"], runs["copy"]))
     figure("small_batches", "ratio_to_copy", ratio(runs["weir"], runs["copy"]), 0.30, 0.45)
 
 

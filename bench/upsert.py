@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import psycopg  # noqa: E402
 from psycopg.adapt import PyFormat, Transformer  # noqa: E402
-from rig import (MESSAGES, UPSERTED, Rig, Run, figure, head, median_rate, pipeline_text, ratio, rig,  # noqa: E402
+from rig import (MESSAGES, UPSERTED, Rig, Run, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+                 rig,  # noqa: E402
                  run_weir, say, take_turns)
 
 from orders import SOURCE_COLUMNS  # noqa: E402
@@ -103,6 +104,7 @@ def main() -> None:
         runs = take_turns({"loop": lambda: run_loop(made, batches), "weir": weir})
     figure("upsert", "rows_per_s", median_rate(runs["weir"]))
     figure("upsert", "loop_rows_per_s", median_rate(runs["loop"]))
+    figure("upsert", "ratio_to_loop_of_best", ratio_of_best(runs["weir"], runs["loop"]))
     figure("upsert", "ratio_to_loop", ratio(runs["weir"], runs["loop"]), 0.80, 0.95)
 
 
