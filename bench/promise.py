@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from rig import (ORDERS, ROUNDS, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
-                 rig, run_weir,  # noqa: E402
-                 take_turns)
+from rig import (  # noqa: E402
+    ORDERS, ROUNDS, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+    rig, run_weir, take_turns)
 
 # The two are close: a median needs more rounds than where something is several times faster.
 PROMISE_ROUNDS = ROUNDS + 2

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from rig import (ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
-                 rig,  # noqa: E402
-                 run_copy, run_weir, take_turns)
+from rig import (  # noqa: E402
+    ORDERS, copy_file, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+    rig, run_copy, run_weir, take_turns)
 
 BATCH_ROWS = 1000
 

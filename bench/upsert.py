@@ -16,9 +16,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import psycopg  # noqa: E402
 from psycopg.adapt import PyFormat, Transformer  # noqa: E402
-from rig import (MESSAGES, UPSERTED, Rig, Run, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
-                 rig,  # noqa: E402
-                 run_weir, say, take_turns)
+from rig import (  # noqa: E402
+    MESSAGES, UPSERTED, Rig, Run, figure, head, median_rate, pipeline_text, ratio, ratio_of_best,
+    rig, run_weir, say, take_turns)
 
 from orders import SOURCE_COLUMNS  # noqa: E402
 
