@@ -26,11 +26,10 @@ static void seal_without_commit(struct small_pipeline *small, const char *dir, u
     struct small_process process;
     struct weir_error err;
 
-    weir_memory_inject(small->database, &(struct weir_memory_injection){
-                                            .fault = WEIR_MEMORY_LOST_BEFORE,
-                                            .batch = n,
-                                            .partition = partition,
-                                            .count = 1000 });
+    weir_memory_inject(
+        small->database,
+        &(struct weir_memory_injection){
+            .fault = WEIR_MEMORY_LOST_BEFORE, .batch = n, .partition = partition, .count = 1000 });
     small_boot(small, dir, false, &process);
     for (int i = 0; i < 1000 && status_of(&process).sealed < n; i++) {
         assert_int_equal(small_run(small, &process, 1, &err), WEIR_OK);
@@ -219,9 +218,10 @@ static void at_least_once_repeats_and_counts_an_open_fate(void **state)
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 7, .delivery = WEIR_AT_LEAST_ONCE });
-    weir_memory_inject(small.database,
-                       &(struct weir_memory_injection){
-                           .fault = WEIR_MEMORY_LOST_AFTER, .batch = 4, .partition = 0, .count = 1 });
+    weir_memory_inject(
+        small.database,
+        &(struct weir_memory_injection){
+            .fault = WEIR_MEMORY_LOST_AFTER, .batch = 4, .partition = 0, .count = 1 });
     small_send(&small, 100);
     small_boot(&small, "/a", true, &process);
     assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
@@ -248,9 +248,9 @@ static void a_batch_that_comes_out_otherwise_is_planned_anew_or_stops(void **sta
         seal_without_commit(&small, "/a", 3, parts == 1 ? UINT32_MAX : 0);
         int64_t end = weir_memory_topic_end(small.topic, 0);
         weir_memory_topic_cut(small.topic, 0, end - 1);
-        assert_int_equal(weir_memory_topic_append(small.topic, 0, (struct weir_str){ 0 },
-                                                  WEIR_STR("28"), 0),
-                         end - 1); /* another record where the last one of partition 0 was */
+        assert_int_equal(
+            weir_memory_topic_append(small.topic, 0, (struct weir_str){ 0 }, WEIR_STR("28"), 0),
+            end - 1); /* another record where the last one of partition 0 was */
         small_boot(&small, "/a", true, &process);
         int rc = small_run(&small, &process, TURNS_MAX, &err);
         if (parts == 1) {
@@ -288,7 +288,8 @@ static void a_frame_under_way_is_waited_for(void **state)
         assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
     }
     sim_disk_hold_writes(small.disk, false);
-    small_send(&small, 10); /* a sink that goes back behind an idle pipeline shows with the next row */
+    small_send(&small,
+               10); /* a sink that goes back behind an idle pipeline shows with the next row */
     assert_int_equal(small_run(&small, &process, 4000, &err), WEIR_OK);
     small_expect_exact(&small);
     small_close(&process);
@@ -351,6 +352,103 @@ static void output_partitions_change_between_batches(void **state)
     small_fini(&small);
 }
 
+/* T2: the sink was restored to before A took it, and hands out A's generation to B. The number is
+ * equal; the owner token is not. */
+static void a_generation_that_is_given_out_twice_is_told_apart(void **state)
+{
+    struct small_pipeline small;
+    struct small_process a;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 12 });
+    small_send(&small, 10);
+    small_finish(&small, "/b");
+    uint32_t backup = weir_memory_transaction_count(small.database);
+    weir_memory_inject(small.database,
+                       &(struct weir_memory_injection){
+                           .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 2, .count = 1000 });
+    small_send(&small, 4);
+    small_boot(&small, "/a", false, &a);
+    for (int i = 0; i < 1000 && status_of(&a).sealed < 2; i++) {
+        assert_int_equal(small_run(&small, &a, 1, &err), WEIR_OK);
+    }
+    weir_memory_inject(small.database, NULL);
+    weir_memory_go_back(small.database, weir_memory_transaction_count(small.database) - backup);
+    small_send(&small, 6);
+    small_finish(&small, "/b"); /* its batch 2 has other rows */
+    assert_int_equal(small_run(&small, &a, TURNS_MAX, &err), WEIR_EFENCED);
+    small_close(&a);
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+/* Rule 6: whoever takes a ledger again takes a larger generation than it ever had. */
+static void a_sink_that_went_back_gets_a_larger_generation(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 13 });
+    for (int i = 0; i < 3; i++) {
+        small_send(&small, 10);
+        small_finish(&small, "/a");
+    }
+    uint32_t before = weir_memory_transaction_count(small.database);
+    small_send(&small, 10);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
+    uint64_t generation = status_of(&process).generation;
+    weir_memory_go_back(small.database, weir_memory_transaction_count(small.database) - before);
+    small_send(&small, 10);
+    assert_int_equal(small_run(&small, &process, 2000, &err), WEIR_OK);
+    assert_true(status_of(&process).generation > generation);
+    small_expect_exact(&small);
+    small_close(&process);
+    small_fini(&small);
+}
+
+/* Rule 4: while the disk is slow, nothing of a batch gets into the sink. */
+static void nothing_is_in_before_its_plan_is_durable(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 14 });
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 10, &err), WEIR_OK);
+    uint32_t before = weir_memory_transaction_count(small.database);
+    sim_disk_hold_writes(small.disk, true);
+    small_send(&small, 30);
+    assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
+    assert_int_equal(weir_memory_transaction_count(small.database), before);
+    sim_disk_hold_writes(small.disk, false);
+    assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
+    small_expect_exact(&small);
+    small_close(&process);
+    small_fini(&small);
+}
+
+/* Rule 14: a batch that a start finds sealed and not in is never sent again with its rows. */
+static void at_most_once_does_not_send_what_a_start_finds_sealed(void **state)
+{
+    struct small_pipeline small;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 15, .delivery = WEIR_AT_MOST_ONCE });
+    small_send(&small, 30);
+    seal_without_commit(&small, "/a", 3, UINT32_MAX);
+    small_finish(&small, "/a");
+    struct small_verdict verdict = small_judge(&small);
+    assert_int_equal(verdict.missing, 10);
+    assert_int_equal(verdict.doubled, 0);
+    small_fini(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +464,10 @@ int main(void)
         cmocka_unit_test(a_frame_under_way_is_waited_for),
         cmocka_unit_test(another_definition_is_told_from_ours),
         cmocka_unit_test(output_partitions_change_between_batches),
+        cmocka_unit_test(a_generation_that_is_given_out_twice_is_told_apart),
+        cmocka_unit_test(a_sink_that_went_back_gets_a_larger_generation),
+        cmocka_unit_test(nothing_is_in_before_its_plan_is_durable),
+        cmocka_unit_test(at_most_once_does_not_send_what_a_start_finds_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
