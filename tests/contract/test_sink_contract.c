@@ -102,6 +102,6 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "postgres") == 0) {
         return run_on_postgres();
     }
-    fprintf(stderr, "usage: test_sink_contract memory|postgres\n");
+    (void)fprintf(stderr, "usage: test_sink_contract memory|postgres\n");
     return 2;
 }

@@ -294,7 +294,11 @@ def test_two_processes_on_one_directory(stage: Stage):
     second.start()
     assert second.wait(15) not in (DONE, USAGE, 70)
     assert "data" in second.text() and str(first.pid) in second.text() or "lock" in second.text()
-    assert first.is_running and first.term() == DONE
+    assert first.is_running
+    with stage.connect() as connection:
+        wait_until(lambda: connection.execute("SELECT count(*) FROM public.orders").fetchone()[0] == 1000,
+                   20, "the rows of the first one")
+    assert first.term() == DONE
     stage.assert_exact()
 
 

@@ -23,7 +23,7 @@ static struct sim_disk *make_small(bool closed)
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
 
-    for (uint8_t i = 0; i < RECORDS; i++) {
+    for (unsigned i = 0; i < RECORDS; i++) {
         (void)must_append(wal, (uint8_t)(i + 1), "some bytes", 10);
     }
     if (!closed) {
