@@ -272,11 +272,11 @@ int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *conne
     while (rc == WEIR_OK && !gone && now_ms() < deadline) {
         PGresult *result = NULL;
 
-        (void)snprintf(
-            sql, sizeof(sql),
-            "SELECT pg_catalog.count(%s) FROM pg_catalog.pg_stat_activity"
-            " WHERE pid <> pg_catalog.pg_backend_pid() AND usename = current_user AND %s",
-            what, which);
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT pg_catalog.count(%s) FROM pg_catalog.pg_stat_activity"
+                       " WHERE pid <> pg_catalog.pg_backend_pid() AND usename = current_user"
+                       " AND datname = pg_catalog.current_database() AND %s",
+                       what, which);
         rc = weir_postgres_run(sink, connection, sql, &result, NULL, err);
         gone = rc == WEIR_OK && strcmp(PQgetvalue(result, 0, 0), "0") == 0;
         PQclear(result);

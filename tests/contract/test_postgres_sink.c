@@ -513,6 +513,22 @@ static void a_queued_take_after_the_take_changes_nothing(void **state)
 }
 
 /* The dead instance's own session, blocked in its COMMIT, is ended by the one that comes after. */
+/* A session of a namesake: the same pipeline in a copy of the database, in the same cluster. */
+static PGconn *session_in_a_copy(void)
+{
+    char dsn[512];
+    PGconn *own = test_pg_session();
+
+    (void)snprintf(dsn, sizeof(dsn), "host=%s port=%s user=%s dbname=template1", PQhost(own),
+                   PQport(own), PQuser(own));
+    PGconn *copy = PQconnectdb(dsn);
+    assert_int_equal(PQstatus(copy), CONNECTION_OK);
+    PQclear(PQexec(copy, "SELECT set_config('application_name', a.application_name, false) FROM "
+                         "pg_stat_activity AS a WHERE a.application_name LIKE 'weir %' LIMIT 1"));
+    PQfinish(own);
+    return copy;
+}
+
 static void a_claim_ends_the_sessions_of_dead_instances(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -526,12 +542,17 @@ static void a_claim_ends_the_sessions_of_dead_instances(void **state)
     PQclear(PQexec(locker, "BEGIN; LOCK TABLE weir.batch IN EXCLUSIVE MODE"));
     assert_int_equal(provider.ops->commit(dead, 1, 0, &step, NULL), WEIR_OK);
     let_it_work(dead, 5); /* it has advanced, and now waits for weir.batch with the row locked */
+    PGconn *copy = session_in_a_copy();
     void *live = sink_start(fixture, 2, &ledger);
     assert_int_equal(ledger.rows[0].batch, 0);
     assert_int_equal(ledger.generation, 2);
     PQclear(PQexec(locker, "COMMIT"));
     assert_int_equal(sink_next_event(fixture, dead).outcome, WEIR_SINK_LOST);
     assert_int_equal(provider.count(TABLE_PLAIN), 0);
+    PGresult *alive = PQexec(copy, "SELECT 1"); /* another database is another ledger */
+    assert_int_equal(PQresultStatus(alive), PGRES_TUPLES_OK);
+    PQclear(alive);
+    PQfinish(copy);
     PQfinish(locker);
     provider.ops->close(live);
     provider.ops->close(dead);

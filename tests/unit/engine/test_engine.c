@@ -117,10 +117,8 @@ static void a_commit_fails(void **state)
                                                     .output_partitions = row->output_partitions,
                                                     .with_key = row->with_key });
         weir_memory_inject(small.database,
-                           &(struct weir_memory_injection){ .fault = row->fault,
-                                                            .batch = batch,
-                                                            .partition = 0,
-                                                            .count = 2 });
+                           &(struct weir_memory_injection){
+                               .fault = row->fault, .batch = batch, .partition = 0, .count = 2 });
         small_send(&small, 100);
         small_finish(&small, "/a");
         (void)weir_memory_deliver_late(small.database);
@@ -242,8 +240,8 @@ static void bad_records_go_where_on_error_says(void **state)
 
         small_init(&small, &(struct small_options){ .seed = 9, .on_error = policies[i] });
         small_send(&small, 25);
-        int64_t offset = weir_memory_topic_append(small.topic, 1, (struct weir_str){ 0 },
-                                                  WEIR_STR("bad"), 0);
+        int64_t offset =
+            weir_memory_topic_append(small.topic, 1, (struct weir_str){ 0 }, WEIR_STR("bad"), 0);
         small_send(&small, 25);
         small_boot(&small, "/a", true, &process);
         int rc = small_run(&small, &process, TURNS_MAX, &err);
