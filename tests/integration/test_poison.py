@@ -130,14 +130,14 @@ def test_fail_stops_at_the_record_and_names_it(stage: Stage, variant: int):
     connection = stage.connect()
     there = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
     assert there == ledger.rows_written(connection)
-    # The same again: a restart decides nothing. What was sealed when it stopped gets in first.
-    weir.start(until_caught_up=True)
-    weir.expect(BAD_DATA)
-    then = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
-    assert there <= then == ledger.rows_written(connection)
-    weir.start(until_caught_up=True)
-    weir.expect(BAD_DATA)
-    assert connection.execute("SELECT count(*) FROM orders").fetchone()[0] == then
+    # A restart decides nothing about the record. What lies before it, and in other partitions, may get in.
+    for _ in range(2):
+        weir.start(until_caught_up=True)
+        weir.expect(BAD_DATA)
+        then = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
+        assert there <= then == ledger.rows_written(connection)
+        there = then
+    assert ledger.dead_letters(connection) == []
     # An operator decides: the record goes to the dead letters, everything else is there once.
     weir.pipeline = pipeline(stage, "dead_letter", batch_rows=1000)
     weir.finish()

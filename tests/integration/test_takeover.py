@@ -64,8 +64,12 @@ def test_an_instance_frozen_anywhere_in_a_transaction_wakes_up_fenced(stage: Sta
     settle(stage, batch_rows=500)
     stage.send(ROWS)
     zombie = stage.weir(stage.order_file(batch_rows=500))
-    zombie.start()
     with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        settled = ledger.generation(watch)
+        zombie.start()
+        # Frozen while it claims the pipeline it would only claim it anew: that is a start, not a zombie.
+        wait_until(lambda: ledger.generation(watch) > settled, 20, "its generation", 0.003)
+
         def frozen_inside() -> bool:
             assert zombie.is_running, zombie.tail()
             zombie.stop()
