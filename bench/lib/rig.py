@@ -55,7 +55,7 @@ class Rig:
     """One Kafka and one PostgreSQL, with the topics that benches read."""
 
     def __init__(self):
-        self.kafka = servers.Kafka(HOME / "kafka")
+        self.kafka = servers.Kafka(HOME / "kafka", measured=True)
         self.postgres = servers.Postgres(HOME / "pg", POSTGRES_SETTINGS)
 
     def topic(self, name: str, orders: Orders, count: int = MESSAGES) -> str:
