@@ -21,9 +21,9 @@ from rig import (HOME, Rig, figure, head, percentile, pipeline_text, pipelines, 
                  weir_process)
 
 RATE = 1000
-# A broker that has just started is busy with compiling itself: first a plain consumer listens.
-BARE_WARM_UP_S, BARE_S = 40.0, 10.0
-WARM_UP_S, SECONDS = 10.0, float(os.environ.get("WEIR_BENCH_SECONDS", "20"))
+# A broker that has just started is busy with compiling itself for a minute.
+BARE_WARM_UP_S, BARE_S = 30.0, 10.0
+WARM_UP_S, SECONDS = 40.0, float(os.environ.get("WEIR_BENCH_SECONDS", "20"))
 # A batch is closed as soon as its rows are there; a longer trigger trades latency for fewer commits.
 TRIGGER = os.environ.get("WEIR_BENCH_TRIGGER", "1 ms")
 SCRIPT = Path(__file__).resolve().parent / "rival_script.py"

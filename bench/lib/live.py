@@ -79,10 +79,10 @@ def listen(bootstrap: str, topic: str, warm_up_s: float, seconds: float) -> list
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
     begin = time.time()
     while (now := time.time()) < begin + warm_up_s + seconds:
-        for message in consumer.consume(1000, 0.01):
-            if message.error() is None and now > begin + warm_up_s:
-                at = datetime.fromisoformat(json.loads(message.value())["created_at"])
-                found.append((time.time() - at.timestamp()) * 1000)
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None and now > begin + warm_up_s:
+            at = datetime.fromisoformat(json.loads(message.value())["created_at"])
+            found.append((time.time() - at.timestamp()) * 1000)
     consumer.close()
     return found
 
