@@ -1,7 +1,7 @@
 """memory.py: the most memory that weir ever holds while it appends 2 million rows.
 
 usage: ./dev bench memory
-The kernel's own figure (ru_maxrss, the same as VmHWM at the end), shared libraries included.
+The kernel's own figure (VmHWM), shared libraries included.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ SCRIPT = Path(__file__).resolve().parent / "rival_script.py"
 
 def run_script(rig: Rig, topic: str) -> Run:
     dsn = rig.fresh_database()
-    wall_s, usage = measured([sys.executable, SCRIPT, "--until-caught-up"],
-                             {**rig.environment(dsn), "TOPIC": topic}, HOME / "script.log")
+    usage = measured([sys.executable, SCRIPT, "--until-caught-up"],
+                     {**rig.environment(dsn), "TOPIC": topic}, HOME / "script.log")
     with psycopg.connect(dsn) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone()[0] == MESSAGES
-    return Run(MESSAGES, wall_s, wall_s, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
+    return Run(MESSAGES, usage.wall_s, usage.wall_s, usage.peak_mib, usage.cpu_s)
 
 
 def main() -> None:

@@ -49,6 +49,7 @@ static int open_txn(struct weir_engine *engine, struct weir_error *err)
         .mode = modes[settings->delivery],
         .definition = engine->plan->definition,
         .fingerprint = engine->plan->fingerprint,
+        .in_flight = weir_outputs_in_flight(settings),
         .partitions = settings->output_partitions,
         .map = partition_map(settings),
         .sinks = engine->sinks,

@@ -123,6 +123,9 @@ int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir
 void weir_gather_forget(struct weir_engine *engine);
 
 /* --- outputs.c --- */
+/* Batches in flight at a time. A server is busy with a large one while the other commits, and memory
+ * holds both; of small ones there are more, so that it has work during each commit. */
+uint32_t weir_outputs_in_flight(const struct weir_settings *settings);
 int weir_outputs_open(struct weir_engine *engine, struct weir_error *err);
 void weir_outputs_close(struct weir_engine *engine);
 /* Fills the arguments of one sink of a plan; *ret_tables is allocated in arena. */

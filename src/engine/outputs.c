@@ -1,6 +1,13 @@
 /* outputs.c: the sinks of a pipeline, as its plan declares them. */
 #include "engine/engine_internal.h"
 
+enum { SMALL_BATCH_ROWS = 10000 };
+
+uint32_t weir_outputs_in_flight(const struct weir_settings *settings)
+{
+    return settings->batch_rows_max <= SMALL_BATCH_ROWS ? 3 : 2;
+}
+
 int weir_outputs_args(const struct weir_plan *plan, uint32_t sink, struct weir_arena *arena,
                       struct weir_sink_args *ret, struct weir_error *err)
 {
@@ -19,7 +26,7 @@ int weir_outputs_args(const struct weir_plan *plan, uint32_t sink, struct weir_a
         .tables = tables,
         .table_count = item->table_count,
         .partitions = plan->settings.output_partitions,
-        .slots = WEIR_TXN_IN_FLIGHT,
+        .slots = weir_outputs_in_flight(&plan->settings),
     };
     return WEIR_OK;
 }

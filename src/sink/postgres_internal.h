@@ -19,7 +19,7 @@ enum {
     WEIR_POSTGRES_TARGET_BYTES = 256,
     WEIR_POSTGRES_STATEMENT_WAIT_MS = 60000, /* for one short statement of start or recovery */
     WEIR_POSTGRES_TERMINATE_WAIT_MS = 5000,  /* for an old backend of ours to be gone */
-    WEIR_POSTGRES_UPSERT_ROWS_MAX = 10000,   /* rows of one INSERT ... SELECT FROM unnest() */
+    WEIR_POSTGRES_UPSERT_ROWS_MAX = 50000,   /* rows of one INSERT ... SELECT FROM unnest() */
 };
 
 /* Where a part stands. The moves are listed in postgres_part.c. */

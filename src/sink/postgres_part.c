@@ -23,6 +23,12 @@ const char weir_postgres_copy_header[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 const char weir_postgres_copy_trailer[2] = "\377\377";
 
 #define TO(state) (1u << WEIR_POSTGRES_##state)
+/* COPY inserts rows in groups of up to 1 000, and each COPY makes the slots for them anew: that costs
+ * more than the rows themselves when there are no more of them than slots. A condition that calls a
+ * volatile function makes it insert row by row (PostgreSQL, src/backend/commands/copyfrom.c). */
+enum { COPY_SLOTS = 1000 };
+static const char copy_row_by_row[] = " WHERE pg_catalog.random() >= 0";
+
 /* ROLLING_BACK and UNSENT can be reached from wherever something was sent. */
 #define FAIL (TO(ROLLING_BACK) | TO(UNSENT))
 
@@ -186,7 +192,7 @@ static enum next next_section(struct weir_postgres_sink *sink, struct weir_postg
     for (uint32_t t = 0; t < tables; t++) {
         const struct weir_part_table *table = &part->rows.tables[t];
         if (table->target->key_count == 0 && table->rows != 0 && !part->section_done[t] &&
-            (batch->finished || !part->any_done) && choose(part, t)) {
+            (batch->finished || (!part->any_done && table->rows > COPY_SLOTS)) && choose(part, t)) {
             return NEXT_SECTION;
         }
     }
@@ -299,6 +305,8 @@ static void begin_query(struct weir_postgres_sink *sink, const struct weir_postg
     }
 }
 
+/* Sends BEGIN and the head of what the chosen section needs. A COPY of at most COPY_SLOTS rows starts
+ * when all of them are there. */
 static void start_section(struct weir_postgres_sink *sink, struct weir_postgres_batch *batch,
                           struct weir_postgres_part *part)
 {
@@ -327,6 +335,9 @@ static void start_section(struct weir_postgres_sink *sink, struct weir_postgres_
                              " FROM STDIN (FORMAT binary)");
     } else if (!is_keyed(part)) {
         weir_buf_append_text(&sink->query, sink->tables[part->section].copy);
+        if (part->rows.tables[part->section].rows <= COPY_SLOTS) {
+            weir_buf_append_text(&sink->query, copy_row_by_row);
+        }
     } /* else: BEGIN alone, upserts follow in the extended protocol */
     ok = ok && send_query(sink, part);
     weir_postgres_set_state(part, WEIR_POSTGRES_STARTING);

@@ -18,7 +18,7 @@ enum finding {
 static enum finding compare(const struct weir_txn *txn, const struct weir_ledger_row *row)
 {
     struct weir_batch_id id = weir_ledger_row_id(row);
-    const struct weir_batch *head = txn->slots + txn->head % WEIR_TXN_IN_FLIGHT;
+    const struct weir_batch *head = txn->slots + txn->head % txn->args.in_flight;
     bool head_closed = txn->head <= txn->tip.id.batch;
 
     if (head_closed && weir_batch_id_equal(id, head->frame.id)) {
@@ -58,7 +58,7 @@ static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
 /* Whether the head's part was known to be in. [T5] */
 static bool was_in(const struct weir_txn *txn, uint32_t sink, uint32_t p)
 {
-    const struct weir_batch *head = txn->slots + txn->head % WEIR_TXN_IN_FLIGHT;
+    const struct weir_batch *head = txn->slots + txn->head % txn->args.in_flight;
 
     return txn->head <= txn->tip.id.batch && head->parts[sink][p].state == WEIR_PART_IN;
 }
@@ -94,7 +94,7 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
         }
     }
     for (uint32_t p = 0; p < ledger->count; p++) {
-        for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+        for (uint32_t i = 0; i < txn->args.in_flight; i++) {
             struct weir_batch *batch = &txn->slots[i];
             if (batch->state != WEIR_BATCH_FREE) {
                 bool is_head = batch->frame.id.batch == txn->head;
@@ -108,7 +108,7 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
 /* at_least_once sends again what it is not sure of, without looking; rows may then show twice. */
 static void send_blindly(struct weir_txn *txn, uint32_t sink)
 {
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         struct weir_batch *batch = &txn->slots[i];
         for (uint32_t p = 0; batch->state != WEIR_BATCH_FREE && p < txn->args.partitions; p++) {
             struct weir_part *part = &batch->parts[sink][p];

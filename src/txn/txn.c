@@ -1,7 +1,7 @@
 /* txn.c: life of a txn, and the calls by which the engine feeds it.
  *
  * TX1  Batches are numbered without gaps; batch n + 1 is begun only after n was closed, and at
- *      most WEIR_TXN_IN_FLIGHT batches are not known to be in.
+ *      most args.in_flight batches are not known to be in.
  * TX2  t rises strictly, over restarts too: it is drawn above all that log and ledgers have shown.
  * Checked by asserts tagged so and tests/unit/txn/test_traces.c, tests/unit/engine/test_engine.c. */
 #include "txn/txn.h"
@@ -26,7 +26,7 @@ enum {
 
 struct weir_batch *weir_txn_slot(struct weir_txn *txn, uint64_t batch)
 {
-    return &txn->slots[batch % WEIR_TXN_IN_FLIGHT];
+    return &txn->slots[batch % txn->args.in_flight];
 }
 
 int weir_tip_set(struct weir_tip *tip, struct weir_batch_id id, struct weir_ranges ends,
@@ -123,12 +123,13 @@ int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_
         return weir_error_set(err, WEIR_ENOMEM, "no memory for a pipeline");
     }
     weir_assert(args->sink_count >= 1 && args->sink_count <= WEIR_TXN_SINKS_MAX);
+    weir_assert(args->in_flight >= 1 && args->in_flight <= WEIR_TXN_IN_FLIGHT_MAX);
     weir_assert(args->partitions >= 1 && args->partitions <= WEIR_OUTPUT_PARTITIONS_MAX);
     txn->args = *args;
     memcpy(txn->sinks, args->sinks, args->sink_count * sizeof(*args->sinks));
     txn->args.sinks = txn->sinks;
     txn->last_t = INT64_MIN;
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         weir_arena_init(&txn->slots[i].arena, 1024 * 1024);
     }
     weir_arena_init(&txn->tip.arena, 0);
@@ -166,7 +167,7 @@ void weir_txn_close(weir_txn *txn)
     if (txn == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         weir_txn_forget(txn, &txn->slots[i]);
         weir_arena_fini(&txn->slots[i].arena);
     }
@@ -189,7 +190,7 @@ void weir_txn_end_rebuild(struct weir_txn *txn)
 
 void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase)
 {
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         weir_txn_forget(txn, &txn->slots[i]);
     }
     txn->open = NULL;
@@ -389,7 +390,7 @@ int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
 
     weir_assert(txn->open == NULL && batch->state == WEIR_BATCH_FREE);
     weir_assert(work->batch == txn->tip.id.batch + 1 &&
-                work->batch - txn->committed.id.batch <= WEIR_TXN_IN_FLIGHT); /* TX1 */
+                work->batch - txn->committed.id.batch <= txn->args.in_flight); /* TX1 */
     if (!is_rebuilt) {
         rc = draw_time(txn, &t, err);
         if (rc != WEIR_OK) {
@@ -439,7 +440,7 @@ uint32_t weir_txn_in_flight(const weir_txn *txn)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         count += txn->slots[i].state != WEIR_BATCH_FREE && &txn->slots[i] != txn->open;
     }
     return count;
@@ -468,7 +469,7 @@ void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
 
 static bool is_sealing(const struct weir_txn *txn)
 {
-    for (uint32_t i = 0; i < WEIR_TXN_IN_FLIGHT; i++) {
+    for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         if (txn->slots[i].state == WEIR_BATCH_CLOSED || txn->slots[i].state == WEIR_BATCH_SEALING) {
             return true;
         }

@@ -16,8 +16,8 @@
 
 #include "txn/frame.h"
 
-enum { WEIR_TXN_SINKS_MAX = 8, WEIR_TXN_IN_FLIGHT = 2 };
-_Static_assert((int)WEIR_TXN_IN_FLIGHT <= (int)WEIR_SINK_SLOTS_MAX,
+enum { WEIR_TXN_SINKS_MAX = 8, WEIR_TXN_IN_FLIGHT_MAX = 4 };
+_Static_assert((int)WEIR_TXN_IN_FLIGHT_MAX <= (int)WEIR_SINK_SLOTS_MAX,
                "a batch in flight needs a slot");
 
 enum weir_txn_mode { WEIR_TXN_EXACTLY_ONCE, WEIR_TXN_AT_LEAST_ONCE, WEIR_TXN_AT_MOST_ONCE };
@@ -35,6 +35,7 @@ struct weir_txn_args {
     enum weir_txn_mode mode;
     struct weir_str definition;
     struct weir_digest fingerprint;
+    uint32_t in_flight;     /* batches not known to be in at a time, 1 to WEIR_TXN_IN_FLIGHT_MAX */
     uint32_t partitions;    /* P */
     struct weir_digest map; /* of the partition map: how rows find their p */
     const struct weir_txn_sink *sinks;

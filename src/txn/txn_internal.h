@@ -90,11 +90,11 @@ struct weir_txn {
     int64_t last_t;
     uint64_t identity_lsn;
 
-    struct weir_batch slots[WEIR_TXN_IN_FLIGHT]; /* batch n is in slot n % WEIR_TXN_IN_FLIGHT */
-    struct weir_batch *open;                     /* the one being gathered, or NULL */
-    uint64_t head;                               /* the oldest batch not known to be in */
-    struct weir_tip tip;                         /* the last batch closed; the next stands on it */
-    struct weir_tip committed;                   /* the last batch known to be in everywhere */
+    struct weir_batch slots[WEIR_TXN_IN_FLIGHT_MAX]; /* batch n is in slot n % args.in_flight */
+    struct weir_batch *open;                         /* the one being gathered, or NULL */
+    uint64_t head;                                   /* the oldest batch not known to be in */
+    struct weir_tip tip;       /* the last batch closed; the next stands on it */
+    struct weir_tip committed; /* the last batch known to be in everywhere */
 
     /* Batches to be rebuilt: from the one after tip up to rebuild_last, plans by the cursor. */
     uint64_t rebuild_last;
