@@ -233,11 +233,16 @@ void weir_postgres_quote_table(struct weir_buf *ret, const struct weir_sink_tabl
 
 static void create_table_text(const struct weir_sink_table *table, struct weir_buf *ret)
 {
+    /* Columns that no INSERT writes are part of the table all the same: somebody declared them. */
+    const struct weir_sink_column *columns =
+        table->declared == NULL ? table->columns : table->declared;
+    uint32_t column_count = table->declared == NULL ? table->column_count : table->declared_count;
+
     weir_buf_append_text(ret, "CREATE TABLE IF NOT EXISTS ");
     weir_postgres_quote_table(ret, table);
     weir_buf_append_text(ret, " (");
-    for (uint32_t c = 0; c < table->column_count; c++) {
-        const struct weir_sink_column *column = &table->columns[c];
+    for (uint32_t c = 0; c < column_count; c++) {
+        const struct weir_sink_column *column = &columns[c];
         char type[64];
 
         weir_type_format(column->type, type, sizeof(type));

@@ -50,7 +50,7 @@ const struct weir_option_def weir_postgres_table_options[] = {
     { .name = "create_table",
       .kind = WEIR_OPTION_BOOL,
       .default_text = "false",
-      .help = "make the table when it is missing" },
+      .help = "make the table when it is missing, with every column declared, written or not" },
     { 0 },
 };
 

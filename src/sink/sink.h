@@ -40,6 +40,8 @@ struct weir_sink_table {
     const char *name;
     const struct weir_sink_column *columns; /* those the pipeline writes, in order */
     uint32_t column_count;
+    const struct weir_sink_column *declared; /* every column, for making the table; NULL: columns */
+    uint32_t declared_count;
     const uint32_t *key; /* numbers of the PRIMARY KEY's columns; none: rows are appended */
     uint32_t key_count;
     struct weir_options options; /* create_table ... */

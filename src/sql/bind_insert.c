@@ -190,19 +190,24 @@ static int make_decoded(struct compile *compile, const struct table *table, uint
     return WEIR_OK;
 }
 
-/* I2: the columns of a target that are written at all. */
+/* I2: the columns of a target that are written at all, and all of them for who makes the table. */
 static int make_target_columns(struct compile *compile, const struct table *table)
 {
     struct weir_sink_table *target = &compile->plan->tables[table->number].target;
     uint32_t count = table->ast->column_count;
     struct weir_sink_column *columns =
         weir_arena_calloc(compile->sql.arena, count + 1, sizeof(*columns));
+    struct weir_sink_column *declared =
+        weir_arena_calloc(compile->sql.arena, count + 1, sizeof(*declared));
     uint32_t *key = weir_arena_calloc(compile->sql.arena, table->key_count + 1, sizeof(*key));
 
-    if (columns == NULL || key == NULL) {
+    if (columns == NULL || declared == NULL || key == NULL) {
         return weir_sql_no_memory(&compile->sql);
     }
     for (uint32_t i = 0; i < count; i++) {
+        declared[i] = (struct weir_sink_column){ .name = column_of(table, i)->name.data,
+                                                 .type = table->types[i],
+                                                 .not_null = table->not_null[i] };
         if (!table->used[i]) {
             continue;
         }
@@ -211,12 +216,11 @@ static int make_target_columns(struct compile *compile, const struct table *tabl
                 key[k] = target->column_count;
             }
         }
-        columns[target->column_count++] =
-            (struct weir_sink_column){ .name = column_of(table, i)->name.data,
-                                       .type = table->types[i],
-                                       .not_null = table->not_null[i] };
+        columns[target->column_count++] = declared[i];
     }
     target->columns = columns;
+    target->declared = declared;
+    target->declared_count = count;
     target->key = key;
     target->key_count = table->key_count;
     return WEIR_OK;

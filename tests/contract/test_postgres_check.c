@@ -118,6 +118,53 @@ static void missing_tables_are_made_when_told(void **state)
     provider.ops->close(sink);
 }
 
+/* The table that is made has what was declared, and rows that fill a part of it arrive. */
+static void a_table_is_made_with_every_declared_column(void **state)
+{
+    static const struct weir_sink_column declared[] = {
+        { "note", { WEIR_TYPE_TEXT, -1 }, false },
+        { "spare", { WEIR_TYPE_VARCHAR, 14 }, false },
+        { "id", { WEIR_TYPE_INT8, -1 }, true },
+    };
+    static const char columns_sql[] =
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'wide'::regclass AND"
+        " concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod), attnotnull) IN"
+        " ('1 note text f', '2 spare character varying(10) f', '3 id bigint t')";
+    struct sink_fixture *fixture = *state;
+    struct weir_option create = { .name = WEIR_STR("create_table"), .text = WEIR_STR("true") };
+    static const uint32_t key[] = { 0 };
+    const struct weir_sink_table table = { .name = "wide",
+                                           .columns = &declared[2],
+                                           .column_count = 1,
+                                           .declared = declared,
+                                           .declared_count = 3,
+                                           .key = key,
+                                           .key_count = 1,
+                                           .options = { &create, 1 } };
+    struct weir_buf text = { 0 };
+    struct weir_ledger ledger;
+
+    fixture->args.tables = &table;
+    fixture->args.table_count = 1;
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+        test_pg_run("DROP TABLE IF EXISTS wide");
+        if (by_hand == 1) {
+            assert_int_equal(provider.ops->ddl(&fixture->args, &text, NULL), WEIR_OK);
+            weir_buf_put_u8(&text, 0);
+            test_pg_run((const char *)text.data);
+        }
+        void *sink = sink_start(fixture, 1, &ledger);
+        assert_int_equal(provider.ops->check(sink, NULL), WEIR_OK);
+        provider.ops->close(sink);
+        assert_int_equal(test_pg_number(columns_sql), 3);
+        assert_int_equal(test_pg_number("SELECT count(*) FROM pg_index WHERE indisprimary AND"
+                                        " indrelid = 'wide'::regclass AND indkey::text = '3'"),
+                         1);
+    }
+    weir_buf_fini(&text);
+    test_pg_run("DROP TABLE wide");
+}
+
 static void its_ddl_runs_twice(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -322,6 +369,7 @@ int main(void)
     }
     tests[count++] = (struct CMUnitTest)TEST(what_is_wider_fits);
     tests[count++] = (struct CMUnitTest)TEST(missing_tables_are_made_when_told);
+    tests[count++] = (struct CMUnitTest)TEST(a_table_is_made_with_every_declared_column);
     tests[count++] = (struct CMUnitTest)TEST(its_ddl_runs_twice);
     tests[count++] = (struct CMUnitTest)TEST(a_later_schema_is_refused);
     tests[count++] = (struct CMUnitTest)TEST(an_emptied_ledger_is_not_made_again);

@@ -146,6 +146,27 @@ def test_ddl_makes_what_a_poor_user_needs(stage: Stage):
     stage.assert_exact()
 
 
+def test_a_made_table_has_columns_that_nothing_writes(stage: Stage):
+    """By `create_table` and by `weir ddl` alike: somebody else may fill them."""
+    stage.send(100)
+    columns = "number bigint NOT NULL, customer text, checked boolean, remark varchar(20)"
+    pipeline = stage.file("SET pipeline.name = 'wide';\n"
+                          + pipelines.source(stage.topic_name)
+                          + pipelines.target("wide", columns)
+                          + "INSERT INTO wide (number) SELECT id FROM incoming;\n")
+    stage.weir(pipeline).finish()
+    database = stage.connect()
+    shape = ("SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
+             "WHERE attrelid = 'wide'::regclass AND attnum > 0 ORDER BY attnum")
+    made = database.execute(shape).fetchall()
+    assert made == [("number", "bigint", True), ("customer", "text", False),
+                    ("checked", "boolean", False), ("remark", "character varying(20)", False)]
+    assert database.execute("SELECT count(number), count(remark) FROM wide").fetchone() == (100, 0)
+    database.execute("DROP TABLE wide")
+    database.execute(invoke(stage, "ddl", pipeline).stdout)
+    assert database.execute(shape).fetchall() == made
+
+
 def test_check_connects_and_writes_nothing(stage: Stage):
     stage.make_topic()
     pipeline = stage.order_file(target_options={"create_table": False})

@@ -317,6 +317,27 @@ static void the_fingerprint_follows_the_meaning(void **state)
     weir_plan_free(other);
 }
 
+/* What is declared is for who makes the table; what is written is for who fills it. */
+static void a_target_knows_columns_that_nothing_writes(void **state)
+{
+    struct weir_plan *plan =
+        make("SET pipeline.name = 'p';\n"
+             "CREATE TABLE s (a integer) WITH (connector = 'stream', topic = 'x');\n"
+             "CREATE TABLE t (note text, x integer, y numeric(4,1), PRIMARY KEY (x))\n"
+             "  WITH (connector = 'store', dsn = 'db');\n"
+             "INSERT INTO t (x) SELECT a FROM s;\n");
+    const struct weir_sink_table *target = &plan->tables[0].target;
+
+    (void)state;
+    assert_int_equal(target->column_count, 1);
+    assert_string_equal(target->columns[target->key[0]].name, "x");
+    assert_int_equal(target->declared_count, 3);
+    assert_string_equal(target->declared[0].name, "note");
+    assert_true(target->declared[1].not_null && !target->declared[2].not_null);
+    assert_int_equal(target->declared[2].type.id, WEIR_TYPE_NUMERIC);
+    weir_plan_free(plan);
+}
+
 static void environment_variables_are_values_and_not_sql(void **state)
 {
     static const char text[] =
@@ -408,6 +429,7 @@ int main(void)
         cmocka_unit_test(columns_are_numbered_as_the_chunk_has_them),
         cmocka_unit_test(inserts_of_one_table_are_united),
         cmocka_unit_test(a_star_is_the_declared_columns),
+        cmocka_unit_test(a_target_knows_columns_that_nothing_writes),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(a_bad_override_is_refused),
         cmocka_unit_test(environment_variables_are_values_and_not_sql),
