@@ -72,7 +72,7 @@ def main() -> None:
     script = "script" in sys.argv[1:]
     name = "latency_of_script" if script else "latency"
     head(name, f"{RATE} messages/s: from due to visible, {SECONDS:.0f} s, trigger {TRIGGER}")
-    with rig() as made:
+    with rig(live=True) as made:
         print(spread("until a plain consumer has it", bare_latencies(made)))
         found = latencies(made, script)
     print(spread("until it is visible", found))

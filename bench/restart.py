@@ -54,7 +54,7 @@ def wait_beyond(connection: psycopg.Connection, generation: int, process: subpro
 def main() -> None:
     head("restart", f"kill -9 to the next visible row, {KILLS} times at {RATE} messages/s")
     chance, found = random.Random(SEED), []
-    with rig() as made:
+    with rig(live=True) as made:
         dsn = fresh_table(made)
         with stream(made, RATE) as topic, psycopg.connect(dsn, autocommit=True) as connection:
             command, environment = weir_command(topic), made.environment(dsn)

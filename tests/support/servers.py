@@ -384,17 +384,17 @@ class Server:
 class Kafka(Server):
     """One Kafka broker, its own controller (KRaft). `settings` are added to server.properties.
 
-    A broker of a test lives for minutes at most: it starts soonest with the quick compiler alone. One
-    that is `measured` gets Java's usual two, as a user's has.
+    A broker that lives for minutes at most is served best by Java's quick compiler alone; with
+    `all_compilers` it gets the usual two.
     """
 
     name = "Kafka"
 
     def __init__(self, directory: Path | str, settings: dict[str, object] | None = None,
-                 detached: bool = False, measured: bool = False):
+                 detached: bool = False, all_compilers: bool = False):
         super().__init__(directory, detached)
         self.settings = settings or {}
-        self.compilers = [] if measured else ["-XX:TieredStopAtLevel=1"]
+        self.compilers = [] if all_compilers else ["-XX:TieredStopAtLevel=1"]
         self.properties_path = self.dir / "server.properties"
 
     @property
