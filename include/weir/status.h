@@ -16,6 +16,7 @@ struct weir_status {
     uint64_t rows_read_committed;     /* of those, in batches that are in */
     uint64_t rows_written;            /* output rows that are in */
     uint64_t rows_dead, rows_skipped; /* bad records, by what became of them */
+    uint64_t rows_lost; /* source records that were gone, passed over by on_data_loss = 'skip' */
     uint64_t batches_committed, batches_rebuilt;
     uint64_t batches_dropped, rows_dropped;   /* at_most_once */
     uint64_t batches_repeated, rows_repeated; /* at_least_once */

@@ -120,6 +120,7 @@ static void format_lag(const struct weir_status *status, char *ret, size_t ret_b
 void cli_output_progress(const char *pipeline, const struct weir_status *status)
 {
     char lag[32];
+    char lost[48] = "";
     char text[768];
     double seconds = seconds_since_last();
     double rate =
@@ -130,11 +131,14 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
         return;
     }
     format_lag(status, lag, sizeof(lag));
+    if (status->rows_lost != 0) {
+        (void)snprintf(lost, sizeof(lost), ", lost %" PRIu64, status->rows_lost);
+    }
     (void)snprintf(text, sizeof(text),
                    "%s: %s, %.0f rows/s, lag %s, batch %" PRIu64 ", sealed %" PRIu64
-                   ", committed %" PRIu64 "%s%s",
+                   ", committed %" PRIu64 "%s%s%s",
                    pipeline, status->phase, rate, lag, status->batch, status->sealed,
-                   status->committed,
+                   status->committed, lost,
                    status->trouble[0] == '\0' ? "" : "; waiting: ", status->trouble);
     if (output.is_terminal) {
         (void)fprintf(stderr, "\r\033[K%s", text);
@@ -148,12 +152,13 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
         ",\"phase\":\"%s\",\"rows_per_s\":%.0f,\"lag\":%s,\"batch\":%" PRIu64 ",\"sealed\":%" PRIu64
         ",\"committed\":%" PRIu64 ",\"generation\":%" PRIu64 ",\"rows_read\":%" PRIu64
         ",\"rows_committed\":%" PRIu64 ",\"rows_written\":%" PRIu64 ",\"rows_dead\":%" PRIu64
-        ",\"rows_skipped\":%" PRIu64 ",\"rows_dropped\":%" PRIu64 ",\"rows_repeated\":%" PRIu64
-        ",\"reconnects\":%" PRIu64 ",\"unknown_fields\":%" PRIu64 "}\n",
+        ",\"rows_skipped\":%" PRIu64 ",\"rows_lost\":%" PRIu64 ",\"rows_dropped\":%" PRIu64
+        ",\"rows_repeated\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"unknown_fields\":%" PRIu64
+        "}\n",
         status->phase, rate, status->lag_known ? lag : "null", status->batch, status->sealed,
         status->committed, status->generation, status->rows_read, status->rows_read_committed,
-        status->rows_written, status->rows_dead, status->rows_skipped, status->rows_dropped,
-        status->rows_repeated, status->reconnects, status->unknown_fields);
+        status->rows_written, status->rows_dead, status->rows_skipped, status->rows_lost,
+        status->rows_dropped, status->rows_repeated, status->reconnects, status->unknown_fields);
 }
 
 void cli_output_close(void)

@@ -296,13 +296,14 @@ bool weir_engine_is_finished(const weir_engine *engine)
     return engine->is_finished;
 }
 
-static void sum_lag(const struct weir_engine *engine, struct weir_status *ret)
+static void sum_sources(const struct weir_engine *engine, struct weir_status *ret)
 {
     ret->lag_known = true;
     for (uint32_t i = 0; i < engine->plan->source_count; i++) {
         struct weir_source_lag lag = { 0 };
         engine->inputs[i].plan->ops->lag(engine->inputs[i].source, &lag);
         ret->lag += lag.records;
+        ret->rows_lost += lag.lost;
         ret->lag_known = ret->lag_known && lag.known;
         ret->unknown_fields +=
             engine->inputs[i].plan->format->unknown_fields(engine->inputs[i].decoder);
@@ -336,7 +337,7 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
         .clock_regressions = txn.clock_regressions,
         .caught_up = engine->is_caught_up,
     };
-    sum_lag(engine, ret);
+    sum_sources(engine, ret);
     (void)snprintf(ret->trouble, sizeof(ret->trouble), "%s",
                    txn.trouble[0] != '\0' ? txn.trouble : engine->trouble);
 }

@@ -53,7 +53,8 @@ const struct weir_option_def weir_kafka_source_options[] = {
       .help =
           "what to do when records that were to be read next are gone. fail stops. skip logs "
           "topic, "
-          "partition and both offsets and goes on: at the first record kept when retention has "
+          "partition and both offsets, counts the offsets between them (rows_lost) and goes on: at "
+          "the first record kept when retention has "
           "passed the position (data_lost), at the log's end when that lies before the position "
           "(log_diverged), at the same offset when another record stands where the last one read "
           "was (topic_replaced). It never reads an offset again. Batches that were already "

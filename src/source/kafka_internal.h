@@ -15,6 +15,7 @@ struct kafka_partition {
     uint32_t topic; /* index in the client's */
     int32_t number;
     struct kafka_reader reader;
+    struct weir_loss loss;
     int64_t
         diverged_since_us; /* since when the log seems to end before the position; 0: it does not */
     int64_t corrupt_offset; /* a batch that failed its checksum, and how often it was fetched */

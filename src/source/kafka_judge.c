@@ -1,7 +1,7 @@
 /* kafka_judge.c: positions that do not fit the log, and records that are damaged.
  *
  * KF2 of kafka_source.c: nothing is skipped but by on_data_loss = 'skip', never in a range that a plan
- * has sealed, and then with a log line that names topic, partition and both offsets. */
+ * has sealed, and then counted, with a log line that names topic, partition and both offsets. */
 #include "base/log_line.h"
 #include "source/kafka_internal.h"
 
@@ -23,6 +23,7 @@ static int lose(struct kafka_source *self, struct kafka_partition *partition, co
                  "going on at %lld (on_data_loss = 'skip')",
                  topic, partition->number, (long long)next, (long long)low, (long long)high,
                  (long long)going_on);
+        weir_loss_add(&partition->loss, next, going_on);
         kafka_reader_skip(&partition->reader, going_on);
         self->assign_wanted = true;
         return WEIR_OK;
@@ -84,6 +85,7 @@ int kafka_replaced(struct kafka_source *self, struct kafka_partition *partition,
                  "topic %s partition %d: offset %lld holds another record than the one that was "
                  "read there; going on at %lld all the same (on_data_loss = 'skip')",
                  topic, partition->number, (long long)at->witness_offset, (long long)at->next);
+        weir_loss_add(&partition->loss, at->next, at->next);
         kafka_reader_skip(&partition->reader, at->next);
         return WEIR_OK;
     }

@@ -439,6 +439,7 @@ static void kafka_lag(void *context, struct weir_source_lag *ret)
         rd_kafka_resp_err_t code =
             rd_kafka_get_watermark_offsets(self->client->handle, kafka_topic_name(self, partition),
                                            partition->number, &low, &high);
+        lag.lost += partition->loss.records;
         lag.caught_up = lag.caught_up && partition->reader.at_end;
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) {
             lag.known = lag.known && partition->reader.at_end;

@@ -295,6 +295,7 @@ struct memory_source {
     struct weir_memory_topic *topic;
     struct weir_partition list[MEMORY_PARTITIONS_MAX];
     struct memory_reader readers[MEMORY_PARTITIONS_MAX];
+    struct weir_loss losses[MEMORY_PARTITIONS_MAX];
     uint32_t reader_count; /* partitions that poll() reads, by the last seek() */
     uint32_t turn;         /* the partition that the next poll() looks at first */
     bool start_at_end, skip_lost;
@@ -422,6 +423,7 @@ static int check_position(struct memory_source *self, uint32_t partition, struct
     int64_t next = weir_position_clamp(at->next, from->low, from->end);
     weir_log(WEIR_LOG_WARN, reason, "topic %s partition %u: going on at offset %lld, not %lld",
              self->topic->name, partition, (long long)next, (long long)at->next);
+    weir_loss_add(&self->losses[partition], at->next, next);
     *at = weir_position_first(next);
     return WEIR_OK;
 }
@@ -561,6 +563,7 @@ static void memory_lag(void *context, struct weir_source_lag *ret)
     for (uint32_t p = 0; p < self->reader_count; p++) {
         int64_t behind = self->topic->partitions[p].end - self->readers[p].at.next;
         lag.records += behind > 0 ? behind : 0;
+        lag.lost += self->losses[p].records;
     }
     unlock(&self->topic->lock);
     lag.caught_up = lag.records == 0;

@@ -49,11 +49,12 @@ struct weir_records {
     uint32_t count;
 };
 
-/* How far away the source's end is, for progress lines and --until-caught-up. */
+/* How far away the source's end is, for progress lines and --until-caught-up, and what is missing. */
 struct weir_source_lag {
     int64_t records; /* known to wait in all partitions */
     bool known;      /* false until every partition's end has been learnt */
     bool caught_up;  /* at the end of every partition, as last heard */
+    uint64_t lost;   /* records that on_data_loss = 'skip' passed over since open, at most */
 };
 
 struct weir_source_args {
@@ -81,8 +82,8 @@ struct weir_source_ops {
     /* From now on poll() reads partitions 0..count-1 from at[i].next. With until (NULL: no end)
      * it stops in each partition at until[i].next. Checks witnesses: WEIR_ECONFLICT with reason
      * "topic_replaced", "data_lost" (offsets below the first kept one) or "log_diverged"
-     * (offsets above the end); with on_data_loss = 'skip' it logs, counts, and goes on at the
-     * first record there is. May find out later, in poll(). */
+     * (offsets above the end); with on_data_loss = 'skip' it logs, counts (lag.lost), and
+     * goes on at the first record there is. May find out later, in poll(). */
     int (*seek)(void *self, const struct weir_position *at, const struct weir_position *until,
                 uint32_t count, struct weir_error *err);
     /* Records that have come, of any partitions, in each by rising offset. WEIR_OK with count 0

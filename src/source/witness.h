@@ -34,4 +34,22 @@ static inline int64_t weir_position_clamp(int64_t next, int64_t low, int64_t end
     return next < low ? low : next > end ? end : next;
 }
 
+/* How much of one partition on_data_loss = 'skip' has left out. */
+struct weir_loss {
+    uint64_t records; /* at most: by offsets, and some of those may never have held a record */
+    int64_t end;      /* where the last skip went on */
+};
+
+/* Takes note of a skip from next to going_on. What is skipped again, after a seek to before it, counts
+ * once. What a log lost that ends too early, or was made anew, cannot be told by offsets: nothing. */
+static inline void weir_loss_add(struct weir_loss *loss, int64_t next, int64_t going_on)
+{
+    int64_t from = next > loss->end ? next : loss->end;
+
+    if (going_on > from) {
+        loss->records += (uint64_t)(going_on - from);
+    }
+    loss->end = going_on;
+}
+
 #endif

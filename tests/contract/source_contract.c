@@ -424,6 +424,14 @@ static void a_witness_may_fall_to_retention(void **state)
     outside->drop();
 }
 
+static uint64_t lost_of(void *source)
+{
+    struct weir_source_lag lag = { 0 };
+
+    outside->source->lag(source, &lag);
+    return lag.lost;
+}
+
 static void skipping_goes_on_at_the_first_record_kept(void **state)
 {
     const char *topic = outside->make(1);
@@ -440,6 +448,11 @@ static void skipping_goes_on_at_the_first_record_kept(void **state)
     seek_ok(&reading, &at, NULL, 1);
     read_records(&reading, 4, 100);
     assert_int_equal(reading.records[0].offset, 6);
+    assert_int_equal(lost_of(reading.source), 5);
+    /* What is skipped again is not lost again. */
+    seek_ok(&reading, &at, NULL, 1);
+    read_records(&reading, 4, 100);
+    assert_int_equal(lost_of(reading.source), 5);
     /* But a range that a plan has sealed comes back whole or not at all. */
     int rc = outside->source->seek(reading.source, &at, &until, 1, &err);
     if (rc == WEIR_OK) {

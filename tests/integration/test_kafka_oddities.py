@@ -293,6 +293,7 @@ def test_retention_beyond_our_offset_with_skip(stage: Stage):
                       for number, partition, offset in stage.orders.placed(stage.sent)
                       if not ours[partition] <= offset < kept[partition])
     assert any(str(ours[p]) in weir.text() for p in ours), "the lost range is named"
+    assert weir.events("progress")[-1]["rows_lost"] == sum(kept[p] - ours[p] for p in ours)
 
 
 def test_a_partition_added_while_running(stage: Stage):

@@ -434,6 +434,28 @@ static void skipping_back_seals_ranges_that_can_be_read(void **state)
     small_fini(&small);
 }
 
+/* What retention took before it was read is missing from the table, and counted: no more, no less. */
+static void what_skipping_leaves_out_is_counted(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 12, .skip_lost = true });
+    small_send(&small, 60);
+    small_finish(&small, "/a");
+    small_send(&small, 60);
+    weir_memory_topic_trim(small.topic, 0, 40 + 7);
+    weir_memory_topic_trim(small.topic, 1, 20 + 5);
+    small_boot(&small, "/a", true, &process);
+    expect_ok(small_run(&small, &process, 100000, &err), &err);
+    assert_int_equal(status_of(&process).rows_lost, 7 + 5);
+    assert_int_equal(small_judge(&small).missing, 7 + 5);
+    small_close(&process);
+    small_fini(&small);
+}
+
 /* --- Sleeping ------------------------------------------------------------------------------- */
 
 static int64_t sleep_us(const struct small_process *process)
@@ -505,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_drop_that_fails_itself_is_counted_once),
         cmocka_unit_test(at_most_once_goes_back_behind_a_change),
         cmocka_unit_test(skipping_back_seals_ranges_that_can_be_read),
+        cmocka_unit_test(what_skipping_leaves_out_is_counted),
         cmocka_unit_test(waiting_for_start_positions_sleeps),
         cmocka_unit_test(waiting_for_a_sink_sleeps),
     };
