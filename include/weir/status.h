@@ -9,7 +9,7 @@ struct weir_status {
     const char *phase;          /* "connecting", "claiming", "recovering", "rebuilding", "running",
                           "draining"; static */
     uint64_t batch;             /* being gathered, or the last one; 0: none yet */
-    uint64_t sealed, committed; /* last batch numbers */
+    uint64_t sealed, committed; /* last batch numbers; 0 until log and ledger were compared */
     int64_t batch_time_us;      /* t of the last batch begun */
     uint64_t generation;
     uint64_t rows_read;               /* source records taken in, since open */

@@ -317,7 +317,7 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
     weir_txn_status(engine->txn, &txn);
     *ret = (struct weir_status){
         .phase = engine->is_discovered ? txn.phase : "connecting",
-        .batch = txn.sealed + (engine->gather.kind != WEIR_WORK_WAIT),
+        .batch = txn.batch,
         .sealed = txn.sealed,
         .committed = txn.committed,
         .batch_time_us = txn.t,

@@ -415,6 +415,16 @@ static void note_times(struct weir_txn *txn, const struct weir_log_view *view)
     }
 }
 
+/* What is sealed and what is in, for who looks in from outside before the next batch moves them. */
+static void note_places(struct weir_txn *txn)
+{
+    bool more_sealed = txn->rebuild_in_log && txn->rebuild_last > txn->tip.id.batch;
+
+    txn->status.committed = txn->committed.id.batch;
+    txn->status.sealed = more_sealed ? txn->rebuild_last : txn->tip.id.batch;
+    txn->status.t = txn->tip.id.t;
+}
+
 int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
 {
     struct weir_log_view view;
@@ -455,6 +465,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
         txn->uuid_known = true;
         txn->head = txn->tip.id.batch + 1;
         rc = weir_tip_set(&txn->committed, txn->tip.id, txn->tip.ends, err);
+        note_places(txn);
     }
     weir_log_view_fini(&view);
     return rc;

@@ -132,6 +132,7 @@ int weir_txn_plan_anew(struct weir_txn *txn, struct weir_error *err)
              "planned anew: %s",
              txn->args.pipeline, (unsigned long long)txn->tip.id.batch + 1,
              (unsigned long long)txn->rebuild_last, txn->new_plan_why);
+    txn->status.sealed = txn->tip.id.batch; /* the void record takes the others back */
     weir_txn_end_rebuild(txn);
     return WEIR_OK;
 }

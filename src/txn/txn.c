@@ -462,6 +462,7 @@ void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
 
     *ret = txn->status;
     ret->phase = names[txn->phase];
+    ret->batch = txn->open != NULL ? txn->open->frame.id.batch : txn->tip.id.batch;
     if (txn->phase == WEIR_TXN_RUNNING && txn->rebuild_last > txn->tip.id.batch) {
         ret->phase = "rebuilding";
     }

@@ -64,7 +64,8 @@ struct weir_work {
 
 struct weir_txn_status {
     const char *phase;          /* "claiming", "recovering", "running" */
-    uint64_t sealed, committed; /* batch numbers */
+    uint64_t batch;             /* being gathered, or the last one closed */
+    uint64_t sealed, committed; /* batch numbers; 0 until recovery has found them */
     int64_t t;                  /* of the last batch begun */
     uint64_t generation;
     uint64_t rows_committed; /* output rows, since open */

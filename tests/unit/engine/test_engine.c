@@ -31,6 +31,71 @@ static void ten_batches_arrive(void **state)
     small_fini(&small);
 }
 
+/* A start that finds nothing to do still says how far the pipeline is. */
+static void a_restart_tells_what_log_and_ledger_say(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_status status;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 2, .batch_rows = 10 });
+    small_send(&small, 100);
+    small_finish(&small, "/a");
+    const char *const dirs[] = { "/a", "/b" }; /* with its log, and by the ledger alone */
+    for (int i = 0; i < 2; i++) {
+        small_boot(&small, dirs[i], false, &process);
+        weir_engine_status(process.engine, &status);
+        assert_int_equal(status.sealed, 0);
+        assert_int_equal(small_run(&small, &process, 20, &err), WEIR_OK);
+        weir_engine_status(process.engine, &status);
+        assert_int_equal(status.sealed, 10);
+        assert_int_equal(status.committed, 10);
+        assert_int_equal(status.batch, 10);
+        assert_true(status.batch_time_us > 0);
+        assert_int_equal(status.batches_committed, 0);
+        small_close(&process);
+    }
+    small_fini(&small);
+}
+
+/* A batch that is sealed and not in: the one number is ahead of the other until it is rebuilt. */
+static void a_restart_tells_what_is_sealed_and_not_in(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_status status;
+    struct weir_error err;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 4, .batch_rows = 10 });
+    weir_memory_inject(small.database,
+                       &(struct weir_memory_injection){
+                           .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 5, .count = 1000 });
+    small_send(&small, 50);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 100, &err), WEIR_OK);
+    sim_disk_kill(small.disk);
+    small_close(&process);
+    small_boot(&small, "/a", false, &process);
+    do {
+        assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
+        weir_engine_status(process.engine, &status);
+    } while (status.sealed == 0);
+    assert_int_equal(status.sealed, 5);
+    assert_int_equal(status.committed, 4);
+    weir_memory_inject(small.database, NULL);
+    assert_int_equal(small_run(&small, &process, 10000, &err), WEIR_OK);
+    weir_engine_status(process.engine, &status);
+    assert_int_equal(status.sealed, 5);
+    assert_int_equal(status.committed, 5);
+    assert_int_equal(status.batch, 5);
+    small_close(&process);
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
 /* Kills the process after so many turns and lets a second one finish. */
 static void crash_after(uint64_t seed, int turns, bool power_cut, const struct small_options *base)
 {
@@ -272,6 +337,8 @@ int main(void)
 {
     const struct CMUnitTest plain[] = {
         cmocka_unit_test(ten_batches_arrive),
+        cmocka_unit_test(a_restart_tells_what_log_and_ledger_say),
+        cmocka_unit_test(a_restart_tells_what_is_sealed_and_not_in),
         cmocka_unit_test(a_crash_at_every_turn_loses_and_doubles_nothing),
         cmocka_unit_test(a_lost_log_is_followed_by_the_ledger),
         cmocka_unit_test(a_sink_that_goes_back_is_written_again),
