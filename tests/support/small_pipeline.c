@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/engine_internal.h"
 #include "tests/support/test.h"
 
 /* --- A format: a record is a decimal number; "bad" is not ----------------------------------- */
@@ -79,6 +80,17 @@ static struct weir_options source_options(struct small_pipeline *small,
     return (struct weir_options){ items, count };
 }
 
+/* How many batches are in flight follows from how many rows they may have: two, when it is very
+ * many. So that they still have ten, each record takes a tenth of the bytes. */
+static void limit_by_bytes(struct small_pipeline *small)
+{
+    enum { ROWS = 10, DIGITS = 8 };
+
+    small->plan.settings.batch_rows_max = 1 << 20;
+    small->plan.settings.batch_bytes_max = (uint64_t)ROWS * DIGITS;
+    small->digits_min = DIGITS;
+}
+
 static void make_plan(struct small_pipeline *small, const struct small_options *options)
 {
     static const struct weir_option bases[] = { { { "database", 8 }, { "small", 5 }, 0 },
@@ -136,6 +148,9 @@ static void make_plan(struct small_pipeline *small, const struct small_options *
                                                   .table_count = 1 };
         plan->inserts[i] = (struct weir_plan_insert){ .table = i, .exprs = exprs, .expr_count = 1 };
     }
+    if (options->in_flight == 2) {
+        limit_by_bytes(small);
+    }
     plan->definition = WEIR_STR("numbers into out\n");
     plan->fingerprint = weir_hash128(plan->definition.data, plan->definition.len);
 }
@@ -155,6 +170,9 @@ void small_init(struct small_pipeline *small, const struct small_options *option
         assert_non_null(small->second);
     }
     make_plan(small, options);
+    if (options->in_flight != 0) {
+        assert_int_equal(weir_outputs_in_flight(&small->plan.settings), options->in_flight);
+    }
 }
 
 void small_fini(struct small_pipeline *small)
@@ -170,7 +188,7 @@ void small_send(struct small_pipeline *small, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         char text[32];
-        int len = snprintf(text, sizeof(text), "%lld", (long long)small->sent);
+        int len = snprintf(text, sizeof(text), "%0*lld", small->digits_min, (long long)small->sent);
         /* Unequal partitions, as in life. */
         uint32_t partition = small->sent % 3 == 0 ? 1 : 0;
         assert_true(weir_memory_topic_append(small->topic, partition, (struct weir_str){ 0 },

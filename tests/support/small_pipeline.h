@@ -17,7 +17,8 @@ struct small_pipeline {
     struct weir_memory_database *database;
     struct weir_memory_database *second; /* with two_sinks */
     struct weir_plan plan;
-    int64_t sent; /* numbers 0 .. sent - 1 are in the topic */
+    int64_t sent;   /* numbers 0 .. sent - 1 are in the topic */
+    int digits_min; /* of a number in a record */
 };
 
 struct small_options {
@@ -25,6 +26,7 @@ struct small_options {
     uint32_t source_partitions; /* 0 means 2 */
     uint32_t output_partitions; /* 0 means 1 */
     uint32_t batch_rows;        /* 0 means 10 */
+    uint32_t in_flight;         /* batches: 3, or 2 (then a batch is 10 rows); 0 means 3 */
     enum weir_delivery delivery;
     enum weir_on_error on_error;
     bool with_key;

@@ -11,6 +11,13 @@
 
 enum { TURNS_MAX = 100000 };
 
+/* A pipeline with as many batches in flight as the test is run with. */
+static void trace_init(void **state, struct small_pipeline *ret, struct small_options options)
+{
+    options.in_flight = *(const uint32_t *)*state;
+    small_init(ret, &options);
+}
+
 static struct weir_status status_of(const struct small_process *process)
 {
     struct weir_status ret;
@@ -48,8 +55,8 @@ static void a_batch_is_known_by_identity_not_by_number(void **state)
     for (uint32_t parts = 1; parts <= 2; parts++) {
         struct small_pipeline small;
 
-        (void)state;
-        small_init(&small, &(struct small_options){ .seed = parts, .output_partitions = parts });
+        trace_init(state, &small,
+                   (struct small_options){ .seed = parts, .output_partitions = parts });
         small_send(&small, 4); /* A's batch 1 is of four rows */
         seal_without_commit(&small, "/a", 1, UINT32_MAX);
         small_send(&small, 6); /* B's is of ten, and its only one */
@@ -70,8 +77,7 @@ static void plans_before_a_void_record_are_never_used(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 2 });
+    trace_init(state, &small, (struct small_options){ .seed = 2 });
     small_send(&small, 34);
     small_finish(&small, "/a");
     small_send(&small, 30);
@@ -99,8 +105,8 @@ static void parts_a_batch_apart_catch_up_without_a_log(void **state)
     for (uint32_t lagging = 0; lagging < 2; lagging++) {
         struct small_pipeline small;
 
-        (void)state;
-        small_init(&small, &(struct small_options){ .seed = lagging, .output_partitions = 2 });
+        trace_init(state, &small,
+                   (struct small_options){ .seed = lagging, .output_partitions = 2 });
         small_send(&small, 70);
         seal_without_commit(&small, "/a", 3, lagging);
         small_send(&small, 30);
@@ -119,8 +125,8 @@ static void parts_a_batch_apart_are_rebuilt_from_the_log(void **state)
     for (uint32_t lagging = 0; lagging < 2; lagging++) {
         struct small_pipeline small;
 
-        (void)state;
-        small_init(&small, &(struct small_options){ .seed = lagging, .output_partitions = 2 });
+        trace_init(state, &small,
+                   (struct small_options){ .seed = lagging, .output_partitions = 2 });
         small_send(&small, 70);
         seal_without_commit(&small, "/a", 3, lagging);
         small_finish(&small, "/a");
@@ -138,8 +144,7 @@ static void a_start_at_latest_stays_where_it_was_chosen(void **state)
     struct small_verdict verdict;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 4, .start_latest = true });
+    trace_init(state, &small, (struct small_options){ .seed = 4, .start_latest = true });
     small_send(&small, 20);
     small_boot(&small, "/a", false, &process);
     assert_int_equal(small_run(&small, &process, 20, &err), WEIR_OK);
@@ -161,8 +166,7 @@ static void batch_times_rise_though_the_clock_steps_back(void **state)
     struct weir_error err;
     int64_t last = INT64_MIN;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 5 });
+    trace_init(state, &small, (struct small_options){ .seed = 5 });
     for (int round = 0; round < 4; round++) {
         /* 2026, a year earlier, 1969, and 2263 */
         static const int64_t clocks[] = { INT64_C(1790000000000000), INT64_C(1758000000000000), -1,
@@ -185,14 +189,14 @@ static void at_most_once_drops_and_counts_an_open_fate(void **state)
     static const enum weir_memory_fault faults[] = { WEIR_MEMORY_LOST_BEFORE,
                                                      WEIR_MEMORY_LOST_AFTER };
 
-    (void)state;
     for (int i = 0; i < 2; i++) {
         struct small_pipeline small;
         struct small_process process;
         struct small_verdict verdict;
         struct weir_error err;
 
-        small_init(&small, &(struct small_options){ .seed = 6, .delivery = WEIR_AT_MOST_ONCE });
+        trace_init(state, &small,
+                   (struct small_options){ .seed = 6, .delivery = WEIR_AT_MOST_ONCE });
         weir_memory_inject(small.database,
                            &(struct weir_memory_injection){
                                .fault = faults[i], .batch = 4, .partition = 0, .count = 1 });
@@ -216,8 +220,7 @@ static void at_least_once_repeats_and_counts_an_open_fate(void **state)
     struct small_verdict verdict;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 7, .delivery = WEIR_AT_LEAST_ONCE });
+    trace_init(state, &small, (struct small_options){ .seed = 7, .delivery = WEIR_AT_LEAST_ONCE });
     weir_memory_inject(
         small.database,
         &(struct weir_memory_injection){
@@ -241,8 +244,7 @@ static void a_batch_that_comes_out_otherwise_is_planned_anew_or_stops(void **sta
         struct small_process process;
         struct weir_error err;
 
-        (void)state;
-        small_init(&small, &(struct small_options){ .seed = 8, .output_partitions = parts });
+        trace_init(state, &small, (struct small_options){ .seed = 8, .output_partitions = parts });
         small_send(&small, 30);
         /* With two parts the batch is in one of them (the other's COMMIT is lost). */
         seal_without_commit(&small, "/a", 3, parts == 1 ? UINT32_MAX : 0);
@@ -273,8 +275,7 @@ static void a_frame_under_way_is_waited_for(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 9 });
+    trace_init(state, &small, (struct small_options){ .seed = 9 });
     small_send(&small, 60);
     small_boot(&small, "/a", false, &process);
     assert_int_equal(small_run(&small, &process, 400, &err), WEIR_OK);
@@ -299,6 +300,42 @@ static void a_frame_under_way_is_waited_for(void **state)
     small_fini(&small);
 }
 
+/* The same to the letter: the plan of batch 8 is on its way to the disk when batch 7 learns that the
+ * sink went back. A recovery that does not wait does not see it, and puts another batch 8 behind
+ * it: two plans on one predecessor, a log that no start can read. */
+static void a_plan_on_its_way_to_the_disk_is_no_other_plan(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err;
+
+    trace_init(state, &small, (struct small_options){ .seed = 16 });
+    small_send(&small, 60);
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 400, &err), WEIR_OK);
+    assert_int_equal(status_of(&process).committed, 6);
+    weir_memory_go_back(small.database, 1);
+    sim_disk_hold_writes(small.disk, true);
+    small_send(&small, 20);
+    assert_int_equal(small_run(&small, &process, 20, &err), WEIR_OK); /* 7 and 8 are appended */
+    sim_disk_hold_writes(small.disk, false);
+    while (status_of(&process).sealed < 7) {
+        assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
+    }
+    sim_disk_hold_writes(small.disk, true);
+    while (strcmp(status_of(&process).phase, "claiming") != 0) {
+        assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
+    }
+    assert_int_equal(status_of(&process).sealed, 7); /* 8 is still under way */
+    sim_disk_hold_writes(small.disk, false);
+    assert_int_equal(small_run(&small, &process, 4000, &err), WEIR_OK);
+    small_expect_exact(&small);
+    small_close(&process);
+    small_finish(&small, "/a"); /* reads its log */
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
 /* A directory belongs to one pipeline, and a ledger to one definition. */
 static void another_definition_is_told_from_ours(void **state)
 {
@@ -306,8 +343,7 @@ static void another_definition_is_told_from_ours(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 10 });
+    trace_init(state, &small, (struct small_options){ .seed = 10 });
     small_send(&small, 34);
     seal_without_commit(&small, "/a", 2, UINT32_MAX);
 
@@ -331,8 +367,7 @@ static void output_partitions_change_between_batches(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 11 });
+    trace_init(state, &small, (struct small_options){ .seed = 11 });
     small_send(&small, 34);
     small_finish(&small, "/a");
     small.plan.settings.output_partitions = 3;
@@ -360,8 +395,7 @@ static void a_generation_that_is_given_out_twice_is_told_apart(void **state)
     struct small_process a;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 12 });
+    trace_init(state, &small, (struct small_options){ .seed = 12 });
     small_send(&small, 10);
     small_finish(&small, "/b");
     uint32_t backup = weir_memory_transaction_count(small.database);
@@ -390,8 +424,7 @@ static void a_sink_that_went_back_gets_a_larger_generation(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 13 });
+    trace_init(state, &small, (struct small_options){ .seed = 13 });
     for (int i = 0; i < 3; i++) {
         small_send(&small, 10);
         small_finish(&small, "/a");
@@ -417,8 +450,7 @@ static void nothing_is_in_before_its_plan_is_durable(void **state)
     struct small_process process;
     struct weir_error err;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 14 });
+    trace_init(state, &small, (struct small_options){ .seed = 14 });
     small_boot(&small, "/a", false, &process);
     assert_int_equal(small_run(&small, &process, 10, &err), WEIR_OK);
     uint32_t before = weir_memory_transaction_count(small.database);
@@ -438,8 +470,7 @@ static void at_most_once_does_not_send_what_a_start_finds_sealed(void **state)
 {
     struct small_pipeline small;
 
-    (void)state;
-    small_init(&small, &(struct small_options){ .seed = 15, .delivery = WEIR_AT_MOST_ONCE });
+    trace_init(state, &small, (struct small_options){ .seed = 15, .delivery = WEIR_AT_MOST_ONCE });
     small_send(&small, 30);
     seal_without_commit(&small, "/a", 3, UINT32_MAX);
     small_finish(&small, "/a");
@@ -449,25 +480,33 @@ static void at_most_once_does_not_send_what_a_start_finds_sealed(void **state)
     small_fini(&small);
 }
 
+/* Each history is played with both numbers of batches that can be in flight. */
+static uint32_t two = 2, three = 3;
+
+#define WITH(test, count) \
+    ((struct CMUnitTest){ #test ", " #count " in flight", test, NULL, NULL, &(count) })
+#define TRACE(test) WITH(test, two), WITH(test, three)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_is_known_by_identity_not_by_number),
-        cmocka_unit_test(plans_before_a_void_record_are_never_used),
-        cmocka_unit_test(parts_a_batch_apart_catch_up_without_a_log),
-        cmocka_unit_test(parts_a_batch_apart_are_rebuilt_from_the_log),
-        cmocka_unit_test(a_start_at_latest_stays_where_it_was_chosen),
-        cmocka_unit_test(batch_times_rise_though_the_clock_steps_back),
-        cmocka_unit_test(at_most_once_drops_and_counts_an_open_fate),
-        cmocka_unit_test(at_least_once_repeats_and_counts_an_open_fate),
-        cmocka_unit_test(a_batch_that_comes_out_otherwise_is_planned_anew_or_stops),
-        cmocka_unit_test(a_frame_under_way_is_waited_for),
-        cmocka_unit_test(another_definition_is_told_from_ours),
-        cmocka_unit_test(output_partitions_change_between_batches),
-        cmocka_unit_test(a_generation_that_is_given_out_twice_is_told_apart),
-        cmocka_unit_test(a_sink_that_went_back_gets_a_larger_generation),
-        cmocka_unit_test(nothing_is_in_before_its_plan_is_durable),
-        cmocka_unit_test(at_most_once_does_not_send_what_a_start_finds_sealed),
+        TRACE(a_batch_is_known_by_identity_not_by_number),
+        TRACE(plans_before_a_void_record_are_never_used),
+        TRACE(parts_a_batch_apart_catch_up_without_a_log),
+        TRACE(parts_a_batch_apart_are_rebuilt_from_the_log),
+        TRACE(a_start_at_latest_stays_where_it_was_chosen),
+        TRACE(batch_times_rise_though_the_clock_steps_back),
+        TRACE(at_most_once_drops_and_counts_an_open_fate),
+        TRACE(at_least_once_repeats_and_counts_an_open_fate),
+        TRACE(a_batch_that_comes_out_otherwise_is_planned_anew_or_stops),
+        TRACE(a_frame_under_way_is_waited_for),
+        TRACE(a_plan_on_its_way_to_the_disk_is_no_other_plan),
+        TRACE(another_definition_is_told_from_ours),
+        TRACE(output_partitions_change_between_batches),
+        TRACE(a_generation_that_is_given_out_twice_is_told_apart),
+        TRACE(a_sink_that_went_back_gets_a_larger_generation),
+        TRACE(nothing_is_in_before_its_plan_is_durable),
+        TRACE(at_most_once_does_not_send_what_a_start_finds_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,242 @@
+/* test_between_calls.c: what other sessions of a server do between two calls of one instance:
+ * another starter comes between its claims, row locks are held by its own later batches.
+ *
+ * Uses     the real engine on a source and a disk in memory; the memory sink, with some of its calls
+ *          replaced by calls that do what the other session does first.
+ * What is expected comes from what was sent, never from the sink. Each test was seen to fail with
+ * its rule left out. */
+#include <stdlib.h>
+
+#include "tests/support/small_pipeline.h"
+#include "tests/support/test.h"
+
+enum { TURNS_MAX = 5000, PARTITIONS = 2 };
+
+static const struct weir_sink_ops *const server = &weir_memory_sink_ops;
+
+static struct weir_status status_of(const struct small_process *process)
+{
+    struct weir_status ret;
+
+    weir_engine_status(process->engine, &ret);
+    return ret;
+}
+
+static void run(struct small_pipeline *small, struct small_process *process, int turns)
+{
+    struct weir_error err = { 0 };
+    int rc = small_run(small, process, turns, &err);
+
+    if (rc != WEIR_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(rc, WEIR_OK);
+}
+
+/* --- Rule 6: another starter ---------------------------------------------------------------- */
+
+static struct small_pipeline *crowded; /* NULL: nobody else comes */
+
+/* Takes both ledgers, gets its batch 1 into the first database alone, and is gone. */
+static void another_comes_and_goes(struct small_pipeline *small)
+{
+    const struct weir_memory_injection never = {
+        .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 1, .partition = UINT32_MAX, .count = 1000
+    };
+    struct small_process other;
+
+    weir_memory_inject(small->second, &never);
+    small_boot(small, "/b", false, &other);
+    for (int i = 0; i < TURNS_MAX && status_of(&other).sealed == 0; i++) {
+        run(small, &other, 1);
+    }
+    run(small, &other, 20);
+    assert_int_equal(status_of(&other).committed, 0);
+    small_close(&other);
+    weir_memory_inject(small->second, NULL);
+    small_send(small, 6); /* who plans batch 1 from now on makes it a larger one */
+}
+
+static int claim_after_another(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
+                               struct weir_error *err)
+{
+    struct small_pipeline *small = crowded;
+
+    crowded = NULL;
+    if (small != NULL) {
+        another_comes_and_goes(small);
+    }
+    return server->claim(self, claim, ret, err);
+}
+
+/* A takes the first database; B takes both and commits its batch 1 in the first; A takes the second.
+ * What A read in the first is old by now. Whoever goes on from it puts a batch 1 of other rows into
+ * the second database, and no start can bring the two together again. */
+static void ledgers_are_read_after_the_last_is_taken(void **state)
+{
+    struct weir_sink_ops ops = *server;
+    struct small_pipeline small;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 1, .two_sinks = true });
+    ops.claim = claim_after_another;
+    small.plan.sinks[1].ops = &ops;
+    small_send(&small, 4);
+    crowded = &small;
+    small_finish(&small, "/a");
+    assert_null(crowded);
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+/* --- Rule 13: row locks --------------------------------------------------------------------- */
+
+/* Every batch upserts the same keys: whose rows are in the server has them locked, until it is
+ * rolled back or in. Batches begin to wait for a lock in their order, so only what is sent again
+ * can find one that a later batch holds. */
+static bool is_locked_by[8][PARTITIONS]; /* batch n is in row n % 8 */
+static uint32_t partitions;              /* P of the pipeline */
+
+static bool *locks_of(uint64_t batch)
+{
+    return is_locked_by[batch % 8];
+}
+
+/* The server lets it wait for a transaction that waits for us: for ever. */
+static bool waits_for_a_later_one(uint64_t batch)
+{
+    for (uint64_t later = batch + 1; later < batch + 4; later++) {
+        if (locks_of(later)[0] || locks_of(later)[1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int finish_and_lock(void *self, uint64_t batch, struct weir_sink_tally *ret_tallies,
+                           struct weir_error *err)
+{
+    for (uint32_t p = 0; p < partitions; p++) {
+        locks_of(batch)[p] = true;
+    }
+    return server->finish(self, batch, ret_tallies, err);
+}
+
+static void rollback_and_unlock(void *self, uint64_t batch, uint32_t partition)
+{
+    locks_of(batch)[partition] = false;
+    server->rollback(self, batch, partition);
+}
+
+static int resend_and_lock(void *self, uint64_t batch, uint32_t partition, struct weir_error *err)
+{
+    if (waits_for_a_later_one(batch)) {
+        return WEIR_OK; /* and no event will come */
+    }
+    locks_of(batch)[partition] = true;
+    return server->resend(self, batch, partition, err);
+}
+
+static int isolate_with_locks(void *self, uint64_t batch, uint32_t partition,
+                              struct weir_sink_search *ret, struct weir_error *err)
+{
+    if (waits_for_a_later_one(batch)) {
+        return weir_error_set(err, WEIR_EAWAY, "canceling statement due to lock timeout");
+    }
+    return server->isolate(self, batch, partition, ret, err);
+}
+
+static void add_locks(struct small_pipeline *small, struct weir_sink_ops *ops)
+{
+    partitions = small->plan.settings.output_partitions;
+    memset(is_locked_by, 0, sizeof(is_locked_by));
+    *ops = *server;
+    ops->finish = finish_and_lock;
+    ops->rollback = rollback_and_unlock;
+    ops->resend = resend_and_lock;
+    ops->isolate = isolate_with_locks;
+    small->plan.sinks[0].ops = ops;
+}
+
+/* Sends and gathers as many batches as can be in flight before the first may commit. */
+static void fill(struct small_pipeline *small, struct small_process *process)
+{
+    run(small, process, 10);
+    sim_disk_hold_writes(small->disk, true);
+    small_send(small, 60);
+    run(small, process, 50);
+    assert_true(locks_of(1)[0] && locks_of(2)[0]);
+    sim_disk_hold_writes(small->disk, false);
+}
+
+/* T10: the connection of batch 1 dies, batch 2 gets the locks that it waited for, and batch 1 is sent
+ * again. */
+static void later_upserts_are_rolled_back_before_a_batch_is_sent_again(void **state)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        struct small_process process;
+        struct small_pipeline small;
+        struct weir_sink_ops ops;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = i,
+                                                    .in_flight = 2 + i / 2,
+                                                    .output_partitions = 1 + i % PARTITIONS });
+        add_locks(&small, &ops);
+        weir_memory_inject(
+            small.database,
+            &(struct weir_memory_injection){
+                .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 1, .partition = 0, .count = 1 });
+        small_boot(&small, "/a", false, &process);
+        fill(&small, &process);
+        run(&small, &process, TURNS_MAX);
+        assert_int_equal(status_of(&process).reconnects, 1);
+        assert_true(status_of(&process).caught_up);
+        small_close(&process);
+        small_expect_exact(&small);
+        small_fini(&small);
+    }
+}
+
+static bool is_of_batch_1(void *context, const char *table, const struct weir_record *record)
+{
+    (void)context;
+    (void)table;
+    return record->partition == 1 && record->offset == 0;
+}
+
+/* The same when a row of batch 1 is refused: the search for it takes the same locks. */
+static void later_upserts_are_rolled_back_before_a_row_is_searched_for(void **state)
+{
+    for (uint32_t in_flight = 2; in_flight <= 3; in_flight++) {
+        struct small_process process;
+        struct small_pipeline small;
+        struct weir_sink_ops ops;
+
+        (void)state;
+        small_init(&small, &(struct small_options){ .seed = in_flight,
+                                                    .in_flight = in_flight,
+                                                    .on_error = WEIR_ON_ERROR_DEAD_LETTER });
+        add_locks(&small, &ops);
+        weir_memory_refuse(small.database, is_of_batch_1, NULL);
+        small_boot(&small, "/a", false, &process);
+        fill(&small, &process);
+        run(&small, &process, TURNS_MAX);
+        assert_true(status_of(&process).caught_up);
+        small_close(&process);
+        struct small_verdict verdict = small_judge(&small);
+        assert_int_equal(verdict.missing, 1); /* it is a dead letter */
+        assert_int_equal(verdict.doubled, 0);
+        small_fini(&small);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ledgers_are_read_after_the_last_is_taken),
+        cmocka_unit_test(later_upserts_are_rolled_back_before_a_batch_is_sent_again),
+        cmocka_unit_test(later_upserts_are_rolled_back_before_a_row_is_searched_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
