@@ -2,7 +2,10 @@
  * is there is gathered.
  *
  * EN1  After an error nothing is written any more; close and open again recovers.
- * EN2  A stop finishes what is open and in flight; nothing of it is sent again at the next start. */
+ * EN2  A stop finishes what is open and in flight; nothing of it is sent again at the next start.
+ * EN3  A source that is away is told once for each reason, asked ever more seldom, and given up after
+ *      retry_limit, however it shows that it is away. Only an answer to the very same question ends it.
+ * Checked by tests/unit/engine/test_away.c and test_engine.c. */
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -15,7 +18,8 @@
 enum {
     DISCOVER_EVERY_US = 5 * 1000 * 1000,
     PUBLISH_EVERY_US = 1000 * 1000,
-    AWAY_PAUSE_US = 50 * 1000,
+    AWAY_PAUSE_US_MIN = 50 * 1000,
+    AWAY_PAUSE_US_MAX = 1000 * 1000,
     INBOX_BLOCK_BYTES = 1024 * 1024, /* as the batches' arenas: they change places */
     CHUNK_BLOCK_BYTES = 1024 * 1024,
     SLEEP_FDS_MAX = 128,
@@ -128,23 +132,47 @@ void weir_engine_close(weir_engine *engine)
 
 /* --- The turn ------------------------------------------------------------------------------- */
 
-int weir_engine_wait_out(struct weir_engine *engine, struct weir_error *err)
+/* Some fifth more from one try to the next. */
+static uint64_t away_pause_us(const struct weir_engine *engine, uint64_t now)
+{
+    uint64_t pause = (now - engine->away_since_us) / 5;
+
+    return pause < AWAY_PAUSE_US_MIN   ? AWAY_PAUSE_US_MIN
+           : pause > AWAY_PAUSE_US_MAX ? AWAY_PAUSE_US_MAX
+                                       : pause;
+}
+
+int weir_engine_wait_out(struct weir_engine *engine, enum weir_away how, uint64_t *ret_at_us,
+                         struct weir_error *err)
 {
     int64_t limit_us = engine->plan->settings.retry_limit_us;
     uint64_t now = weir_io_mono_us(engine->args.io);
 
-    if (engine->away_since_us == 0) {
+    if (engine->away == 0) {
         engine->away_since_us = now;
     }
+    engine->away |= (uint32_t)how;
     if (limit_us != 0 && now - engine->away_since_us >= (uint64_t)limit_us) {
         return weir_error_context(err, "gave up after %lld s", (long long)(limit_us / 1000000));
     }
-    if (strcmp(engine->trouble, err->text) != 0) {
+    if (ret_at_us != NULL) {
+        *ret_at_us = now + away_pause_us(engine, now);
+    }
+    bool is_told = (engine->away & ((uint32_t)how - 1)) != 0; /* two reasons must not take turns */
+    if (!is_told && strcmp(engine->trouble, err->text) != 0) {
         (void)snprintf(engine->trouble, sizeof(engine->trouble), "%.255s", err->text);
         weir_log(WEIR_LOG_WARN, "waiting", "pipeline \"%s\": %s", engine->plan->settings.name,
                  err->text);
     }
     return WEIR_OK;
+}
+
+void weir_engine_wait_over(struct weir_engine *engine, enum weir_away how)
+{
+    engine->away &= ~(uint32_t)how;
+    if (engine->away == 0) { /* EN3 */
+        engine->trouble[0] = '\0';
+    }
 }
 
 /* What sources say by themselves is wrong outside. */
@@ -155,11 +183,10 @@ static int watch_sources(struct weir_engine *engine, struct weir_error *err)
         const char *trouble = input->plan->ops->trouble(input->source);
         if (trouble != NULL) {
             (void)weir_error_set(err, WEIR_EAWAY, "%s: %s", input->plan->name, trouble);
-            return weir_engine_wait_out(engine, err);
+            return weir_engine_wait_out(engine, WEIR_AWAY_TROUBLE, NULL, err);
         }
     }
-    engine->away_since_us = 0;
-    engine->trouble[0] = '\0';
+    weir_engine_wait_over(engine, WEIR_AWAY_TROUBLE);
     return WEIR_OK;
 }
 
@@ -173,11 +200,15 @@ static int discover(struct weir_engine *engine, struct weir_error *err)
         return WEIR_OK;
     }
     rc = weir_inputs_discover(engine, err);
-    engine->discover_at_us = now + (rc == WEIR_OK ? DISCOVER_EVERY_US : AWAY_PAUSE_US);
-    if (rc == WEIR_OK) {
-        engine->is_discovered = true;
+    if (rc == WEIR_EAWAY) {
+        return weir_engine_wait_out(engine, WEIR_AWAY_DISCOVER, &engine->discover_at_us, err);
     }
-    return rc == WEIR_EAWAY ? weir_engine_wait_out(engine, err) : rc;
+    if (rc == WEIR_OK) {
+        engine->discover_at_us = now + DISCOVER_EVERY_US;
+        engine->is_discovered = true;
+        weir_engine_wait_over(engine, WEIR_AWAY_DISCOVER);
+    }
+    return rc;
 }
 
 static void publish(struct weir_engine *engine)
@@ -240,7 +271,8 @@ int weir_engine_step(weir_engine *engine, bool *ret_idle, struct weir_error *err
     if (rc == WEIR_OK && engine->is_discovered) {
         rc = weir_gather_step(engine, &progress, err);
     }
-    if (rc == WEIR_OK && engine->is_discovered && engine->gather.kind == WEIR_WORK_WAIT) {
+    /* A fresh batch that is open closes soon; one that is rebuilt waits for its source. */
+    if (rc == WEIR_OK && engine->is_discovered && engine->gather.kind != WEIR_WORK_FRESH) {
         rc = watch_sources(engine, err);
     }
     if (rc != WEIR_OK) {
@@ -254,16 +286,23 @@ int weir_engine_step(weir_engine *engine, bool *ret_idle, struct weir_error *err
     return WEIR_OK;
 }
 
+static int64_t time_left(const struct weir_engine *engine, uint64_t due_us)
+{
+    uint64_t now = weir_io_mono_us(engine->args.io);
+
+    return due_us > now ? (int64_t)(due_us - now) : 0;
+}
+
 void weir_engine_sleep(weir_engine *engine, int64_t wait_us)
 {
     struct pollfd fds[SLEEP_FDS_MAX];
     int64_t timeout_us;
     uint32_t count = weir_txn_wait_fds(engine->txn, fds, SLEEP_FDS_MAX, &timeout_us);
 
-    wait_us = timeout_us < wait_us ? timeout_us : wait_us;
-    if (!engine->is_discovered) {
-        wait_us = AWAY_PAUSE_US;
+    if (!engine->is_discovered) { /* the txn has to wait for that */
+        timeout_us = time_left(engine, engine->discover_at_us);
     }
+    wait_us = timeout_us < wait_us ? timeout_us : wait_us;
     /* While enough is in flight nobody takes the records that wait: their descriptor stays readable,
      * and to sleep on it would be to spin. */
     for (uint32_t i = 0; engine->is_reading && i < engine->plan->source_count; i++) {
@@ -271,9 +310,8 @@ void weir_engine_sleep(weir_engine *engine, int64_t wait_us)
         count += input->plan->ops->wait_fds(input->source, fds + count, SLEEP_FDS_MAX - count);
     }
     if (engine->gather.kind == WEIR_WORK_FRESH) { /* its time must not pass unnoticed */
-        uint64_t now = weir_io_mono_us(engine->args.io);
-        uint64_t due = engine->gather.first_us + (uint64_t)engine->plan->settings.trigger_us;
-        int64_t left = due > now ? (int64_t)(due - now) : 0;
+        int64_t left = time_left(engine, engine->gather.first_us +
+                                             (uint64_t)engine->plan->settings.trigger_us);
         wait_us = left < wait_us ? left : wait_us;
     }
     if (wait_us > 0) {

@@ -16,6 +16,13 @@
 
 enum { WEIR_INSERT_OPERATORS_MAX = 2 }; /* filter, project */
 
+/* How sources show that they are away. The smaller one's words are told when there are several. */
+enum weir_away {
+    WEIR_AWAY_DISCOVER = 1 << 0, /* they do not tell their partitions */
+    WEIR_AWAY_BEGIN = 1 << 1,    /* they do not tell where a batch begins */
+    WEIR_AWAY_TROUBLE = 1 << 2,  /* they complain by themselves */
+};
+
 /* One source table at work. */
 struct weir_input {
     const struct weir_plan_source *plan;
@@ -68,7 +75,9 @@ struct weir_engine {
     bool is_reading; /* the last turn asked the sources for records */
     bool is_discovered;
     uint64_t discover_at_us; /* when to ask for partitions again */
-    uint64_t away_since_us;  /* monotonic: some source has not answered since then; 0: all do */
+    uint64_t begin_at_us;    /* when to ask again where a batch begins */
+    uint32_t away;           /* enum weir_away */
+    uint64_t away_since_us;  /* monotonic: since when away is not 0 */
     atomic_bool stop_requested;
     bool is_finished;
     bool is_caught_up;
@@ -79,8 +88,12 @@ struct weir_engine {
 };
 
 /* --- engine.c --- */
-/* A source is away: WEIR_OK while that may be waited out, else err's code, final. */
-int weir_engine_wait_out(struct weir_engine *engine, struct weir_error *err);
+/* A source is away: WEIR_OK while that may be waited out, else err's code, final. What was asked is
+ * asked again at *ret_at_us (NULL: it comes by itself). */
+int weir_engine_wait_out(struct weir_engine *engine, enum weir_away how, uint64_t *ret_at_us,
+                         struct weir_error *err);
+/* It is not away, or no longer so. */
+void weir_engine_wait_over(struct weir_engine *engine, enum weir_away how);
 
 /* --- inputs.c --- */
 int weir_inputs_open(struct weir_engine *engine, struct weir_error *err);

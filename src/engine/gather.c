@@ -312,11 +312,17 @@ int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir
         if (atomic_load_explicit(&engine->stop_requested, memory_order_relaxed)) {
             return WEIR_OK; /* what is sealed but not rebuilt is found again by the next start */
         }
+        if (weir_io_mono_us(engine->args.io) < engine->begin_at_us) {
+            return WEIR_OK;
+        }
         kind = work.kind;
         rc = begin(engine, &work, err);
-        if (rc == WEIR_EAWAY) { /* a source: the same again at the next turn */
+        if (rc == WEIR_EAWAY) { /* a source: the same again after a while */
             weir_arena_reset(&gather->arena);
-            return weir_engine_wait_out(engine, err);
+            return weir_engine_wait_out(engine, WEIR_AWAY_BEGIN, &engine->begin_at_us, err);
+        }
+        if (rc == WEIR_OK && kind != WEIR_WORK_WAIT) { /* nobody was asked anything then */
+            weir_engine_wait_over(engine, WEIR_AWAY_BEGIN);
         }
     }
     engine->is_reading = kind == WEIR_WORK_REBUILD || kind == WEIR_WORK_FRESH;
