@@ -208,7 +208,7 @@ static struct decimal_digits digits_of(double value, int count)
             ret.digits[ret.count++] = *p;
         }
     }
-    ret.exponent = atoi(p + 1);
+    ret.exponent = (int)strtol(p + 1, NULL, 10); /* printf's: three digits at most */
     while (ret.count > 1 && ret.digits[ret.count - 1] == '0') {
         ret.count--;
     }

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "chunk/utf8.h"
+
 const char json_zero_character[] = "\\u0000 cannot be converted to text";
 const char json_too_deep[] = "arrays and objects are nested too deeply";
 
@@ -101,30 +103,6 @@ static const char *read_code_point(const char **at, const char *end, uint32_t *r
     return first >= 0xd800 && first < 0xe000 ? "half of a surrogate pair stands alone" : NULL;
 }
 
-static size_t put_utf8(uint32_t code, char *ret)
-{
-    if (code < 0x80) {
-        ret[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        ret[0] = (char)(0xc0 | code >> 6);
-        ret[1] = (char)(0x80 | (code & 0x3f));
-        return 2;
-    }
-    if (code < 0x10000) {
-        ret[0] = (char)(0xe0 | code >> 12);
-        ret[1] = (char)(0x80 | (code >> 6 & 0x3f));
-        ret[2] = (char)(0x80 | (code & 0x3f));
-        return 3;
-    }
-    ret[0] = (char)(0xf0 | code >> 18);
-    ret[1] = (char)(0x80 | (code >> 12 & 0x3f));
-    ret[2] = (char)(0x80 | (code >> 6 & 0x3f));
-    ret[3] = (char)(0x80 | (code & 0x3f));
-    return 4;
-}
-
 /* Reads one escape whose backslash is behind us, and writes what it stands for to out (unless NULL). */
 static const char *read_escape(const char **at, const char *end, char **out)
 {
@@ -144,7 +122,7 @@ static const char *read_escape(const char **at, const char *end, char **out)
         if (wrong != NULL) {
             return wrong;
         }
-        count = put_utf8(code, bytes);
+        count = weir_utf8_put(code, bytes);
     } else {
         return "a string holds an unknown escape";
     }

@@ -130,7 +130,7 @@ static int check_column(const struct weir_postgres_sink *sink, uint32_t t, uint3
                                      name, sink->target, column->name, name, column->name, type);
     }
     if (!type_fits(column->type, (Oid)strtoul(PQgetvalue(result, row, COLUMN_OID), NULL, 10),
-                   atoi(PQgetvalue(result, row, COLUMN_TYPMOD)))) {
+                   (int32_t)strtol(PQgetvalue(result, row, COLUMN_TYPMOD), NULL, 10))) {
         return weir_error_set_reason(
             err, WEIR_ESCHEMA, "column_type",
             "column \"%s\" of %s in %s is of type %s, the pipeline says %s; "

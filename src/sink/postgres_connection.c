@@ -81,18 +81,24 @@ int weir_postgres_parse_dsn(struct weir_postgres_sink *sink, struct weir_error *
     return WEIR_OK;
 }
 
+/* Two digits a byte, and a zero behind them. */
+static void print_hex(const uint8_t *bytes, size_t count, char *ret)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
 void weir_postgres_name_application(struct weir_postgres_sink *sink)
 {
-    char *at = sink->application_name + sprintf(sink->application_name, "weir ");
+    enum { OWNER_BYTES = WEIR_UUID_BYTES / 2 }; /* of the token: all that there is room for */
+    char uuid[2 * WEIR_UUID_BYTES + 1];
+    char owner[2 * OWNER_BYTES + 1];
 
-    for (int i = 0; i < WEIR_UUID_BYTES; i++) {
-        at += sprintf(at, "%02x", sink->uuid[i]);
-    }
-    *at++ = ' ';
-    for (int i = 0; i < WEIR_UUID_BYTES / 2;
-         i++) { /* half of the token: all that there is room for */
-        at += sprintf(at, "%02x", sink->owner[i]);
-    }
+    print_hex(sink->uuid, WEIR_UUID_BYTES, uuid);
+    print_hex(sink->owner, OWNER_BYTES, owner);
+    (void)snprintf(sink->application_name, sizeof(sink->application_name), "weir %s %s", uuid,
+                   owner);
 }
 
 /* Warnings at a commit mean that it is not replicated as it should be; the rest is small talk. */

@@ -278,7 +278,7 @@ int weir_postgres_ddl(const struct weir_sink_args *args, struct weir_buf *ret,
 }
 
 /* Version of the schema, 0 when it is not there. */
-static int read_version(struct weir_postgres_sink *sink, PGconn *connection, int *ret,
+static int read_version(struct weir_postgres_sink *sink, PGconn *connection, long *ret,
                         struct weir_error *err)
 {
     PGresult *result = NULL;
@@ -298,20 +298,20 @@ static int read_version(struct weir_postgres_sink *sink, PGconn *connection, int
                                err);
     }
     if (rc == WEIR_OK) {
-        *ret = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+        *ret = PQntuples(result) == 1 ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
     }
     PQclear(result);
     return rc;
 }
 
-static int check_version(struct weir_postgres_sink *sink, int version, struct weir_error *err)
+static int check_version(struct weir_postgres_sink *sink, long version, struct weir_error *err)
 {
     if (version <= WEIR_POSTGRES_DDL_VERSION) {
         return WEIR_OK;
     }
     return weir_error_set_reason(
         err, WEIR_ECONFLICT, "ledger_version",
-        "schema weir in %s has version %d, this weir knows %d: a later weir "
+        "schema weir in %s has version %ld, this weir knows %d: a later weir "
         "made it; use that one",
         sink->target, version, WEIR_POSTGRES_DDL_VERSION);
 }
@@ -321,7 +321,7 @@ int weir_postgres_install(struct weir_postgres_sink *sink, PGconn *connection,
 {
     struct weir_buf sql = { 0 };
     PGresult *failed = NULL;
-    int version = 0;
+    long version = 0;
     int rc = read_version(sink, connection, &version, err);
 
     if (rc == WEIR_OK) {
