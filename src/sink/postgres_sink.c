@@ -56,6 +56,7 @@ const struct weir_option_def weir_postgres_table_options[] = {
 
 /* ---- options ---- */
 
+/* "" when it is not there, or empty, which libpq takes for the same. */
 static const char *conninfo_value(const PQconninfoOption *options, const char *keyword)
 {
     for (; options != NULL && options->keyword != NULL; options++) {
@@ -76,21 +77,48 @@ static PQconninfoOption *parse_dsn(struct weir_options options)
     return ret;
 }
 
+/* What libpq will use: the dsn's value, else that of the environment, else its own default. */
+static const char *effective_value(const PQconninfoOption *dsn, const PQconninfoOption *defaults,
+                                   const char *keyword)
+{
+    const char *said = conninfo_value(dsn, keyword);
+
+    return said[0] != '\0' ? said : conninfo_value(defaults, keyword);
+}
+
+static bool same_place(const PQconninfoOption *a, const PQconninfoOption *b,
+                       const PQconninfoOption *defaults)
+{
+    /* The second stands in where the first is empty. */
+    static const char *const keywords[][2] = { { "hostaddr", "host" },
+                                               { "port", "port" },
+                                               { "dbname", "user" } };
+
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        const char *x = effective_value(a, defaults, keywords[i][0]);
+        const char *y = effective_value(b, defaults, keywords[i][0]);
+        x = x[0] != '\0' ? x : effective_value(a, defaults, keywords[i][1]);
+        y = y[0] != '\0' ? y : effective_value(b, defaults, keywords[i][1]);
+        if (strcmp(x, y) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By name: two names of one server make two sinks, and the start refuses them, as the claim of the one
+ * fences the other. */
 static bool same_domain(struct weir_options a, struct weir_options b)
 {
-    static const char *const keywords[] = { "host", "hostaddr", "port", "dbname" };
     PQconninfoOption *left = parse_dsn(a);
     PQconninfoOption *right = parse_dsn(b);
-    bool same = left != NULL && right != NULL;
+    PQconninfoOption *defaults = PQconndefaults();
+    bool same =
+        left != NULL && right != NULL && defaults != NULL && same_place(left, right, defaults);
 
-    for (size_t i = 0; same && i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        const char *x = conninfo_value(left, keywords[i]);
-        const char *y = conninfo_value(right, keywords[i]);
-        bool port = strcmp(keywords[i], "port") == 0;
-        same = strcmp(port && x[0] == '\0' ? "5432" : x, port && y[0] == '\0' ? "5432" : y) == 0;
-    }
     PQconninfoFree(left);
     PQconninfoFree(right);
+    PQconninfoFree(defaults);
     return same;
 }
 

@@ -205,22 +205,39 @@ static int make_source(struct compile *compile, struct table *table)
     return rc;
 }
 
-/* Connection options of one transaction domain are those of one connection. */
+/* Whether an option means the same in both lists: '30 s' is '30000 ms', what is left out is its default. */
+static bool means_the_same(const struct weir_option_def *defs, struct weir_options a,
+                           struct weir_options b, const char *name)
+{
+    const struct weir_option_def *def = weir_option_find(defs, weir_str_from(name));
+    struct weir_option_value left = weir_options_get(defs, a, name);
+    struct weir_option_value right = weir_options_get(defs, b, name);
+
+    if (def->default_text == NULL && left.is_set != right.is_set) {
+        return false;
+    }
+    return def->kind == WEIR_OPTION_TEXT ? weir_str_equal(left.text, right.text)
+                                         : left.number == right.number;
+}
+
+/* Connection options of one transaction domain are those of one connection: what either table says,
+ * the other one must say as well, options of a prefix ("kafka.*") included. */
 static int check_agreement(const struct compile *compile, const struct weir_plan_sink *sink,
                            struct weir_options options, uint32_t table_at)
 {
-    const struct weir_option_def *defs = sink->ops->sink_options;
+    const struct weir_options lists[] = { options, sink->options };
 
-    for (const struct weir_option_def *def = defs; def->name != NULL; def++) {
-        bool is_prefix = def->name[strlen(def->name) - 1] == '*';
-        const struct weir_option *mine = is_prefix ? NULL : find(options, def->name);
-        if (!is_prefix && !weir_str_equal(weir_options_get(defs, options, def->name).text,
-                                          weir_options_get(defs, sink->options, def->name).text)) {
-            return weir_sql_fail(&compile->sql, mine == NULL ? table_at : mine->at,
-                                 "tables of one database are written in one transaction, over the "
-                                 "same connection",
-                                 "option \"%s\" differs from that of table \"%s\"", def->name,
-                                 compile->plan->tables[sink->tables[0]].name);
+    for (int side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < lists[side].count; i++) {
+            const struct weir_option *said = &lists[side].items[i];
+            const char *name = said->name.data;
+            if (!means_the_same(sink->ops->sink_options, options, sink->options, name)) {
+                return weir_sql_fail(&compile->sql, side == 0 ? said->at : table_at,
+                                     "tables of one database are written in one transaction, over "
+                                     "the same connection",
+                                     "option \"%s\" differs from that of table \"%s\"", name,
+                                     compile->plan->tables[sink->tables[0]].name);
+            }
         }
     }
     return WEIR_OK;

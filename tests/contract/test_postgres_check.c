@@ -342,6 +342,12 @@ static void one_database_is_one_domain(void **state)
         { "postgresql://h/d", "postgresql://h/e", false },
         { "postgresql://h:5433/d", "postgresql://h/d", false },
         { "postgresql://h/d", "postgresql://g/d", false },
+        { "host=h user=d", "host=h user=u dbname=d", true },
+        { "host=h user=d", "host=h user=u", false },
+        { "host='' dbname=d", "dbname=d", true },
+        { "hostaddr=10.0.0.1 host=h dbname=d", "hostaddr=10.0.0.1 dbname=d", true },
+        { "hostaddr=10.0.0.1 dbname=d", "host=10.0.0.1 dbname=d", true },
+        { "hostaddr=10.0.0.1 host=h dbname=d", "hostaddr=10.0.0.2 host=h dbname=d", false },
     };
 
     (void)state;

@@ -34,6 +34,8 @@ static const struct weir_option_def csv_options[] = {
 static const struct weir_option_def store_options[] = {
     { .name = "dsn", .kind = WEIR_OPTION_TEXT, .required = true, .help = "where the store is" },
     { .name = "ticket", .kind = WEIR_OPTION_TEXT, .secret = true },
+    { .name = "patience", .kind = WEIR_OPTION_DURATION, .default_text = "30 s" },
+    { .name = "store.*", .kind = WEIR_OPTION_TEXT },
     { .name = NULL },
 };
 

@@ -338,6 +338,24 @@ static void a_target_knows_columns_that_nothing_writes(void **state)
     weir_plan_free(plan);
 }
 
+static void connections_that_mean_the_same_are_one(void **state)
+{
+    struct weir_plan *plan =
+        make("SET pipeline.name = 'p';\n"
+             "CREATE TABLE s (a integer) WITH (connector = 'stream', topic = 'x');\n"
+             "CREATE TABLE t (x integer) WITH (connector = 'store', dsn = 'db',\n"
+             "  patience = '30000 ms', \"store.zone\" = 'x');\n"
+             "CREATE TABLE u (x integer) WITH (connector = 'store', \"store.zone\" = 'x',\n"
+             "  dsn = 'db');\n"
+             "INSERT INTO t SELECT a FROM s;\n"
+             "INSERT INTO u SELECT a FROM s;\n");
+
+    (void)state;
+    assert_int_equal(plan->sink_count, 1);
+    assert_int_equal(plan->sinks[0].table_count, 2);
+    weir_plan_free(plan);
+}
+
 static void environment_variables_are_values_and_not_sql(void **state)
 {
     static const char text[] =
@@ -430,6 +448,7 @@ int main(void)
         cmocka_unit_test(inserts_of_one_table_are_united),
         cmocka_unit_test(a_star_is_the_declared_columns),
         cmocka_unit_test(a_target_knows_columns_that_nothing_writes),
+        cmocka_unit_test(connections_that_mean_the_same_are_one),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(a_bad_override_is_refused),
         cmocka_unit_test(environment_variables_are_values_and_not_sql),

@@ -251,6 +251,20 @@ static const struct refusal {
       "INTO z SELECT a FROM s;",
       5, 67, "option \"ticket\" differs from that of table \"t\"" },
     { AFTER_PIPELINE,
+      "CREATE TABLE z (x integer) WITH (connector = 'store', dsn = 'db', patience = '1 "
+      "s');\nINSERT "
+      "INTO z SELECT a FROM s;",
+      5, 67, "option \"patience\" differs from that of table \"t\"" },
+    { AFTER_PIPELINE,
+      "CREATE TABLE z (x integer) WITH (connector = 'store', dsn = 'db', \"store.zone\" = "
+      "'x');\nINSERT INTO z SELECT a FROM s;",
+      5, 67, "option \"store.zone\" differs from that of table \"t\"" },
+    { AFTER_PIPELINE,
+      "CREATE TABLE z (x integer) WITH (connector = 'store', dsn = 'far', \"store.zone\" = 'x');\n"
+      "CREATE TABLE y (x integer) WITH (connector = 'store', dsn = 'far');\n"
+      "INSERT INTO z SELECT a FROM s;\nINSERT INTO y SELECT a FROM s;",
+      6, 14, "option \"store.zone\" differs from that of table \"z\"" },
+    { AFTER_PIPELINE,
       "CREATE TABLE z (x integer) WITH (connector = 'store', topic = 'x');\nINSERT INTO t (x) "
       "SELECT x FROM z;",
       5, 34, "connector \"store\" cannot be read from" },
