@@ -9,7 +9,7 @@
  * CM4  A part moves only along the table below; IN is final.
  * CM5  A row is called bad only when the server refused it behind all that comes before it.
  * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, test_trouble.c,
- * tests/unit/engine/test_engine.c. */
+ * test_between_calls.c, tests/unit/engine/test_engine.c. */
 #include "base/assert.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"

@@ -4,7 +4,7 @@
  *      owner token; decisions rest on rows read after the last one was taken. [T7, T8, T9]
  * ST2  The owner token is drawn for each claim, so a restored sink that hands out a generation
  *      twice cannot make two instances look alike. [T2]
- * Checked by tests/unit/txn/test_traces.c and tests/integration/. */
+ * Checked by tests/unit/txn/test_traces.c, test_between_calls.c and tests/integration/. */
 #include <string.h>
 
 #include "base/log_line.h"

@@ -146,6 +146,30 @@ void sink_complete(struct sink_fixture *fixture, void *sink, uint64_t n,
     }
 }
 
+void sink_write_many(struct sink_fixture *fixture, void *sink, uint64_t n, uint32_t table,
+                     uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at += TEST_ROWS_MAX) {
+        uint32_t left = count - at;
+
+        sink_write(
+            fixture, sink, n, 0, table, WEIR_ON_ERROR_FAIL,
+            test_chunk(&fixture->rows, 100 + at, left < TEST_ROWS_MAX ? left : TEST_ROWS_MAX));
+    }
+}
+
+void sink_let_work(struct sink_fixture *fixture, void *sink, int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        struct weir_sink_event event;
+        struct pollfd fds[4];
+
+        assert_int_equal(fixture->provider->ops->poll(sink, &event, NULL), WEIR_OK);
+        assert_int_equal(event.outcome, WEIR_SINK_NONE);
+        (void)poll(fds, fixture->provider->ops->wait_fds(sink, fds, 4), 20);
+    }
+}
+
 /* A batch of count rows from first on into plain, committed. */
 static void commit_plain(struct sink_fixture *fixture, void *sink, uint64_t n, int64_t first,
                          uint32_t count)

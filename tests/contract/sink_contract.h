@@ -40,6 +40,11 @@ struct weir_ledger_step sink_step(uint64_t n);
 /* begin, write of one chunk to partition p of a table, for all other calls the test itself. */
 void sink_write(struct sink_fixture *fixture, void *sink, uint64_t n, uint32_t p, uint32_t table,
                 enum weir_on_error on_error, const struct weir_chunk *chunk);
+/* The same with count rows of ids from 100 on, in as many chunks as it takes. */
+void sink_write_many(struct sink_fixture *fixture, void *sink, uint64_t n, uint32_t table,
+                     uint32_t count);
+/* Lets the sink work for so many times 20 ms, expecting no event. */
+void sink_let_work(struct sink_fixture *fixture, void *sink, int rounds);
 /* finish and commit of every partition, events awaited: each must be `want`. Then release when it
  * was COMMITTED. */
 void sink_complete(struct sink_fixture *fixture, void *sink, uint64_t n,

@@ -267,9 +267,8 @@ static void a_batch_that_comes_out_otherwise_is_planned_anew_or_stops(void **sta
     }
 }
 
-/* A frame that is being written when the sink goes back is part of the evidence: its number must
- * not be given out twice. */
-static void a_frame_under_way_is_waited_for(void **state)
+/* The sink goes back again and again while the disk is slow. */
+static void a_sink_goes_back_while_the_disk_is_slow(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
@@ -300,7 +299,7 @@ static void a_frame_under_way_is_waited_for(void **state)
     small_fini(&small);
 }
 
-/* The same to the letter: the plan of batch 8 is on its way to the disk when batch 7 learns that the
+/* A plan that is being written when the sink goes back is part of the evidence: that of batch 8 is on its way to the disk when batch 7 learns that the
  * sink went back. A recovery that does not wait does not see it, and puts another batch 8 behind
  * it: two plans on one predecessor, a log that no start can read. */
 static void a_plan_on_its_way_to_the_disk_is_no_other_plan(void **state)
@@ -499,7 +498,7 @@ int main(void)
         TRACE(at_most_once_drops_and_counts_an_open_fate),
         TRACE(at_least_once_repeats_and_counts_an_open_fate),
         TRACE(a_batch_that_comes_out_otherwise_is_planned_anew_or_stops),
-        TRACE(a_frame_under_way_is_waited_for),
+        TRACE(a_sink_goes_back_while_the_disk_is_slow),
         TRACE(a_plan_on_its_way_to_the_disk_is_no_other_plan),
         TRACE(another_definition_is_told_from_ours),
         TRACE(output_partitions_change_between_batches),
