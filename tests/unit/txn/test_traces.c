@@ -299,9 +299,9 @@ static void a_sink_goes_back_while_the_disk_is_slow(void **state)
     small_fini(&small);
 }
 
-/* A plan that is being written when the sink goes back is part of the evidence: that of batch 8 is on its way to the disk when batch 7 learns that the
- * sink went back. A recovery that does not wait does not see it, and puts another batch 8 behind
- * it: two plans on one predecessor, a log that no start can read. */
+/* A plan that is being written when the sink goes back is part of the evidence: that of batch 8 is
+ * on its way to the disk when batch 7 is refused. A recovery that does not wait does not see it, and
+ * puts another batch 8 behind it: two plans on one predecessor, a log that no start can read. */
 static void a_plan_on_its_way_to_the_disk_is_no_other_plan(void **state)
 {
     struct small_pipeline small;
