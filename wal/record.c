@@ -22,7 +22,8 @@ enum {
     SEGMENT_OLDEST_NUMBER = 48,
     SEGMENT_PREVIOUS_CRC = 56,
     SEGMENT_BLOCK_BYTES = 60,
-    SEGMENT_END = 64,
+    SEGMENT_FILE_BYTES = 64,
+    SEGMENT_END = 72,
 };
 
 /* Offsets in a record's header. */
@@ -90,6 +91,7 @@ void wal_segment_header_encode(const struct wal_segment_header *header, uint8_t 
     put_u64(block + SEGMENT_OLDEST_NUMBER, header->oldest_number);
     put_u32(block + SEGMENT_PREVIOUS_CRC, header->previous_crc);
     put_u32(block + SEGMENT_BLOCK_BYTES, WAL_BLOCK_BYTES);
+    put_u64(block + SEGMENT_FILE_BYTES, header->file_bytes);
     put_u32(block + SEGMENT_CRC, segment_crc(block));
 }
 
@@ -110,6 +112,7 @@ enum wal_header_verdict wal_segment_header_inspect(const uint8_t *block, size_t 
         .first_lsn = get_u64(block + SEGMENT_FIRST_LSN),
         .oldest_number = get_u64(block + SEGMENT_OLDEST_NUMBER),
         .previous_crc = get_u32(block + SEGMENT_PREVIOUS_CRC),
+        .file_bytes = get_u64(block + SEGMENT_FILE_BYTES),
     };
     memcpy(ret->uuid, block + SEGMENT_UUID, WEIR_IO_UUID_BYTES);
     return WAL_HEADER_WHOLE;

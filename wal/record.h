@@ -43,6 +43,7 @@ struct wal_segment_header {
     uint64_t first_lsn;     /* of its first record */
     uint64_t oldest_number; /* oldest segment that was still needed when this one was begun */
     uint32_t previous_crc;  /* of the record before its first one */
+    uint64_t file_bytes;    /* length of its file, which never changes from then on */
 };
 
 /* The header of a record. */

@@ -44,7 +44,9 @@ static int open_segment(struct weir_wal *wal, uint64_t number, struct weir_io_fi
 
 static int fill_first(struct weir_wal *wal, struct weir_io_file *file, struct weir_error *err)
 {
-    struct wal_segment_header header = { .number = 1, .first_lsn = 1, .oldest_number = 1 };
+    struct wal_segment_header header = {
+        .number = 1, .first_lsn = 1, .oldest_number = 1, .file_bytes = wal->segment_bytes
+    };
     uint8_t *block = weir_io_alloc(WAL_BLOCK_BYTES);
 
     if (block == NULL) {
@@ -160,7 +162,14 @@ static int adopt_unstarted(struct weir_wal *wal, const struct wal_scan *scan,
     supply->filled_bytes = scan->unstarted_bytes;
     supply->is_named = true;
     supply->state = WAL_SUPPLY_READY;
-    return wal_write_zeros(wal->io, supply->file, 0, scan->unstarted_torn_bytes, err);
+    rc = wal_write_zeros(wal->io, supply->file, 0, scan->unstarted_torn_bytes, err);
+    if (rc == WEIR_OK) {
+        /* Its length may be what a failed write left in memory only. A durable write at its end
+         * makes it stay, and a segment's header can vouch for it. */
+        rc = wal_write_zeros(wal->io, supply->file, supply->filled_bytes - WAL_BLOCK_BYTES,
+                             WAL_BLOCK_BYTES, err);
+    }
+    return rc;
 }
 
 static int mend(struct weir_wal *wal, const struct wal_scan *scan, struct weir_error *err)

@@ -6,6 +6,9 @@
  * before it is gone. The same holds for the first write of a new segment, which carries the
  * segment's header.
  *
+ * A segment that is missing altogether shows by its number, but for the last one: behind a log that
+ * lost its last segment lies nothing that could tell. Its user's ledger does.
+ *
  * Uses     wal/segment.h to read. Nothing above wal/.
  * R1  The log has no gaps: LSNs rise by one, each record names the checksum of the one before.
  * R2  A torn record is accepted only at the very end. Anywhere else it is damage, and opening
@@ -127,6 +130,10 @@ static int check_candidates(struct scan_run *run, struct weir_error *err)
         const struct candidate *file = &run->files[i];
         bool may_be_unstarted = i > 0 && i + 1 == run->file_count;
 
+        if (file->bytes < WEIR_WAL_SEGMENT_BYTES_MIN) {
+            return corrupt(run, file->number, file->bytes,
+                           "the file ends here, shorter than any segment", err);
+        }
         if (file->verdict == WAL_HEADER_NONE) {
             if (!may_be_unstarted) {
                 return corrupt(run, file->number, 0, "the segment's header is damaged", err);
@@ -137,6 +144,10 @@ static int check_candidates(struct scan_run *run, struct weir_error *err)
                    (file->header.number < file->number && !may_be_unstarted)) {
             return corrupt(run, file->number, 0,
                            "the file holds another segment than its name says", err);
+        } else if (is_started(file) && file->bytes < file->header.file_bytes) {
+            /* A file is as long as it gets before it becomes a segment: no crash cuts it short. */
+            return corrupt(run, file->number, file->bytes,
+                           "the file ends here, but was longer when the segment was begun", err);
         }
     }
     return WEIR_OK;

@@ -93,6 +93,7 @@ static void seal(struct weir_wal *wal, struct wal_group *group)
             .first_lsn = wal->durable_lsn + 1,
             .oldest_number = wal->segments[0].number,
             .previous_crc = wal->previous_crc,
+            .file_bytes = wal_active(wal)->bytes,
         };
         memcpy(header.uuid, wal->uuid, sizeof(header.uuid));
         wal_segment_header_encode(&header, group->bytes);

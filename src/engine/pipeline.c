@@ -152,7 +152,7 @@ int weir_pipeline_open(const struct weir_pipeline_file *file,
         rc = choose_dir(pipeline, options->dir, err);
     }
     if (rc == WEIR_OK) {
-        rc = weir_io_open(WEIR_IO_AUTO, &pipeline->io, err);
+        rc = weir_io_open_for(WEIR_IO_AUTO, pipeline->dir, &pipeline->io, err);
     }
     if (rc == WEIR_OK) {
         const struct weir_engine_args args = {

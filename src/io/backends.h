@@ -4,7 +4,8 @@
 
 #include "io/io.h"
 
-int posix_io_init(struct weir_io *ret, struct weir_error *err);
+/* no_dsync: it is known already that RWF_DSYNC is refused. */
+int posix_io_init(bool no_dsync, struct weir_io *ret, struct weir_error *err);
 
 /* Fails with WEIR_EIO and sys_errno ENOSYS, EPERM or ENOMEM where io_uring is missing, forbidden or
  * short of locked memory. */

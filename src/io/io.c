@@ -2,57 +2,89 @@
 #include "io/io.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log_line.h"
 #include "io/backends.h"
+#include "io/probe.h"
 
-static int choose(enum weir_io_choice choice, struct weir_io *ret, struct weir_error *err)
+/* The backend that needs no more than any kernel has, and the line that says why it was taken. */
+static int take_posix(const struct io_probe *probe, const char *why, struct weir_io *ret,
+                      struct weir_error *err)
 {
-    struct weir_error why = { 0 };
-    int rc;
+    int rc = posix_io_init(probe->no_dsync, ret, err);
 
-    if (choice == WEIR_IO_POSIX) {
-        rc = posix_io_init(ret, err);
-        if (rc == WEIR_OK) {
-            weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, as asked for");
-        }
-        return rc;
-    }
-#if WEIR_HAVE_URING
-    rc = uring_io_init(ret, &why);
-#else
-    rc = weir_error_set_errno(&why, WEIR_EIO, ENOSYS, "io_uring: not built in");
-#endif
-    if (rc == WEIR_OK) {
-        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by io_uring");
-        return WEIR_OK;
-    }
-    if (choice == WEIR_IO_URING || rc == WEIR_ENOMEM) {
-        return weir_error_set_errno(err, rc, why.sys_errno,
-                                    "io_uring cannot be used here, choose posix");
-    }
-    rc = posix_io_init(ret, err);
-    if (rc == WEIR_OK) {
-        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, because of %s", why.text);
+    if (rc == WEIR_OK && probe->no_dsync) {
+        weir_log(WEIR_LOG_INFO, "io_backend",
+                 "log I/O by pwritev2 and fdatasync, because RWF_DSYNC is refused here");
+    } else if (rc == WEIR_OK) {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, %s", why);
     }
     return rc;
 }
 
-int weir_io_open(enum weir_io_choice choice, struct weir_io **ret, struct weir_error *err)
+static int take_uring(struct weir_io *ret, struct weir_error *err)
+{
+#if WEIR_HAVE_URING
+    int rc = uring_io_init(ret, err);
+#else
+    int rc = weir_error_set_errno(err, WEIR_EIO, ENOSYS, "io_uring: not built in");
+#endif
+    if (rc == WEIR_OK) {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by io_uring");
+    }
+    return rc;
+}
+
+static int choose(enum weir_io_choice choice, const char *dir, struct weir_io *ret,
+                  struct weir_error *err)
+{
+    struct io_probe probe = { 0 };
+    struct weir_error cause = { 0 };
+    char why[sizeof(cause.text) + 32];
+
+    if (dir != NULL && choice != WEIR_IO_URING) {
+        io_probe(dir, &probe);
+    }
+    if (choice == WEIR_IO_POSIX) {
+        return take_posix(&probe, "as asked for", ret, err);
+    }
+    if (probe.no_direct || probe.no_dsync) {
+        return take_posix(&probe, "because the file system has no direct I/O", ret, err);
+    }
+    int rc = take_uring(ret, &cause);
+    if (rc == WEIR_OK) {
+        return WEIR_OK;
+    }
+    if (choice == WEIR_IO_URING || rc == WEIR_ENOMEM) {
+        return weir_error_set_errno(err, rc, cause.sys_errno,
+                                    "io_uring cannot be used here, choose posix");
+    }
+    (void)snprintf(why, sizeof(why), "because of %s", cause.text);
+    return take_posix(&probe, why, ret, err);
+}
+
+int weir_io_open_for(enum weir_io_choice choice, const char *dir, struct weir_io **ret,
+                     struct weir_error *err)
 {
     struct weir_io *io = calloc(1, sizeof(*io));
 
     if (io == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "open I/O: out of memory");
     }
-    int rc = choose(choice, io, err);
+    int rc = choose(choice, dir, io, err);
     if (rc != WEIR_OK) {
         free(io);
         return rc;
     }
     *ret = io;
     return WEIR_OK;
+}
+
+int weir_io_open(enum weir_io_choice choice, struct weir_io **ret, struct weir_error *err)
+{
+    return weir_io_open_for(choice, NULL, ret, err);
 }
 
 void weir_io_close(struct weir_io *io)

@@ -100,13 +100,19 @@ enum weir_io_choice { WEIR_IO_AUTO, WEIR_IO_URING, WEIR_IO_POSIX };
  * Fails  WEIR_EIO when WEIR_IO_URING was asked for and is not to be had, WEIR_ENOMEM. */
 WEIR_MUST_CHECK int weir_io_open(enum weir_io_choice choice, struct weir_io **ret,
                                  struct weir_error *err);
+/* The same for a directory whose files are to be written, which need not be there yet: WEIR_IO_AUTO
+ * also takes posix where its file system has no direct I/O, or the kernel no RWF_DSYNC. */
+WEIR_MUST_CHECK int weir_io_open_for(enum weir_io_choice choice, const char *dir,
+                                     struct weir_io **ret, struct weir_error *err);
 void weir_io_close(struct weir_io *io); /* NULL is a no-op */
 
 /* --- Files ---------------------------------------------------------------------------------- */
 
-/* Opens a file; never follows a symbolic link in the last step of path.
+/* Opens a file; never follows a symbolic link in the last step of path. For writing a file is open
+ * once at a time over all processes: a write that a killed process left under way keeps it, and is
+ * waited for. The lock of the directory would not do, it goes before such a write is over.
  * Fails  WEIR_EIO with sys_errno ENOENT or EEXIST where that is the cause; WEIR_ENOSPC, WEIR_EBUSY
- *        (no descriptors left), WEIR_ECONFIG (permissions). */
+ *        (no descriptors left, or still written by another), WEIR_ECONFIG (permissions). */
 WEIR_MUST_CHECK static inline int weir_io_file_open(struct weir_io *io, const char *path,
                                                     unsigned flags, struct weir_io_file **ret,
                                                     struct weir_error *err)

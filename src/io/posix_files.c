@@ -3,7 +3,8 @@
  * Uses     POSIX, and Linux where POSIX is silent (O_DIRECT, flock, getrandom).
  * F1  Every descriptor is O_CLOEXEC: a child that runs another program holds no lock of ours.
  * F2  Interrupted calls are repeated, but for close and sync: repeating those is wrong.
- * Checked by tests/unit/io/test_io.c. */
+ * F3  A file that is open for writing is locked by that very open file (lock_file tells why).
+ * Checked by tests/unit/io/test_io.c and test_choice.c. */
 #include "io/posix_files.h"
 
 #include <dirent.h>
@@ -68,6 +69,26 @@ static int open_fd(const char *path, int flags, bool *direct)
     return fd;
 }
 
+/* Takes a file that is to be written for this process alone. The kernel finishes the writes of a
+ * killed process after its locks are gone, but not before it lets go of the open file, to which
+ * this lock belongs: so none of them can land upon what the next process writes. */
+static int lock_file(int fd, const char *path, struct weir_error *err)
+{
+    enum { TRIES_MAX = 5000, PAUSE_NS = 1000000 };
+
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK) {
+            return posix_fail(err, errno, "lock", path);
+        }
+        if (i == TRIES_MAX) {
+            return weir_error_set_reason(err, WEIR_EBUSY, "locked",
+                                         "%s is still written by another process: stop it", path);
+        }
+        (void)nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+    }
+    return WEIR_OK;
+}
+
 int posix_open(const char *path, unsigned flags, bool direct, struct weir_io_file **ret,
                struct weir_error *err)
 {
@@ -83,8 +104,14 @@ int posix_open(const char *path, unsigned flags, bool direct, struct weir_io_fil
     }
     *file = (struct posix_file){ .direct = direct && (flags & WEIR_IO_DIRECT) != 0, .path = copy };
     file->fd = open_fd(path, os_flags, &file->direct);
-    if (file->fd < 0) {
-        int rc = posix_fail(err, errno, "open", path);
+    int rc = file->fd < 0 ? posix_fail(err, errno, "open", path) : WEIR_OK;
+    if (rc == WEIR_OK && (flags & WEIR_IO_WRITE) != 0) {
+        rc = lock_file(file->fd, path, err);
+        if (rc != WEIR_OK) {
+            (void)close(file->fd);
+        }
+    }
+    if (rc != WEIR_OK) {
         free(copy);
         free(file);
         return rc;

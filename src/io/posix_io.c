@@ -130,7 +130,7 @@ static const struct weir_io_ops posix_ops = {
     .fini = posix_io_fini,
 };
 
-int posix_io_init(struct weir_io *ret, struct weir_error *err)
+int posix_io_init(bool no_dsync, struct weir_io *ret, struct weir_error *err)
 {
     struct posix_io *io = calloc(1, sizeof(*io));
 
@@ -138,6 +138,7 @@ int posix_io_init(struct weir_io *ret, struct weir_error *err)
         return weir_error_set(err, WEIR_ENOMEM, "open posix I/O: out of memory");
     }
     io->last = &io->first;
+    io->no_dsync = no_dsync;
     io->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (io->ready_fd < 0) {
         free(io);
