@@ -17,13 +17,14 @@ Suites: ${TEST_SUITES[*]} (default: all).
   asan         the same under the address and undefined-behaviour sanitizers
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
+  model        the commit protocol alone, all its states, rules on and off (./dev model)
   integration  expressions against PostgreSQL; the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
 TEXT
 }
 
-readonly -a TEST_SUITES=(unit clang asan tsan lint integration)
+readonly -a TEST_SUITES=(unit clang asan tsan lint model integration)
 readonly REPORTS=$BUILD/reports
 
 PASSED=0 FAILED=0 SKIPPED=0
