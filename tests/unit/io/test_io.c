@@ -364,9 +364,6 @@ int main(void)
         EVERYWHERE = sizeof(everywhere) / sizeof(everywhere[0]),
         SINGLE = sizeof(single) / sizeof(single[0]),
     };
-    static struct CMUnitTest tests[EVERYWHERE * BACKEND_COUNT + SINGLE];
 
-    backend_tests(everywhere, EVERYWHERE, tests);
-    memcpy(tests + EVERYWHERE * BACKEND_COUNT, single, sizeof(single));
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return backend_run(every_backend, everywhere, EVERYWHERE, single, SINGLE);
 }

@@ -165,21 +165,12 @@ static void a_kill_in_full_flight_frees_the_lock(void **state)
 
 int main(void)
 {
-    static const char *const backends[] = { "posix", "io_uring" };
-    static const struct CMUnitTest cases[] = {
+    static const char *const backends[] = { "posix", "io_uring", NULL }; /* sim has no processes */
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fork_does_not_open_the_lock),
         cmocka_unit_test(what_a_killed_process_forked_keeps_the_lock),
         cmocka_unit_test(a_kill_in_full_flight_frees_the_lock),
     };
-    enum { CASES = sizeof(cases) / sizeof(cases[0]) };
-    static struct CMUnitTest tests[2 * CASES];
-    static char names[2 * CASES][96];
 
-    for (size_t i = 0; i < 2 * CASES; i++) { /* the simulated disk knows no processes */
-        tests[i] = cases[i % CASES];
-        (void)snprintf(names[i], sizeof(names[i]), "%s: %s", backends[i / CASES], tests[i].name);
-        tests[i].name = names[i];
-        tests[i].initial_state = (void *)(uintptr_t)backends[i / CASES];
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return backend_run(backends, tests, sizeof(tests) / sizeof(tests[0]), NULL, 0);
 }

@@ -436,9 +436,6 @@ int main(void)
         EVERYWHERE = sizeof(everywhere) / sizeof(everywhere[0]),
         FAILING = sizeof(failing) / sizeof(failing[0]),
     };
-    static struct CMUnitTest tests[EVERYWHERE * BACKEND_COUNT + FAILING];
 
-    backend_tests(everywhere, EVERYWHERE, tests);
-    memcpy(tests + EVERYWHERE * BACKEND_COUNT, failing, sizeof(failing));
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return backend_run(every_backend, everywhere, EVERYWHERE, failing, FAILING);
 }
