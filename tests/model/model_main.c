@@ -36,8 +36,16 @@ static const struct config runs[] = {
     { "no order", OFF(ORDER), 0, SHAPE(2, 1, 2, 2), STARTS(2, 0), LUCK(0, 0, 1) },
     { "no sync", OFF(SYNC_FOUND), 0, SHAPE(1, 1, 1, 1), STARTS(2, 0) },
     { "far apart", OFF(REBUILD_FAR), 0, SHAPE(2, 1, 1, 2), STARTS(1, 0), LUCK(0, 1, 0) },
+    { "row ahead", OFF(LOOK_AHEAD), 0, SHAPE(2, 2, 3, 3), STARTS(1, 0), LUCK(1, 1, 0) },
+    { "T7, databases", OFF(BELIEVE_LATE), 0, SHAPE(2, 2, 1, 2), STARTS(1, 1) },
     { "one instance", 0, 0, SHAPE(2, 1, 2, 2), STARTS(2, 0), LUCK(1, 1, 1) },
+    { "three batches", 0, 0, SHAPE(2, 1, 3, 3), STARTS(2, 0), LUCK(1, 1, 0) },
+    { "upserts", 0, 0, SHAPE(2, 1, 2, 2), STARTS(2, 0), LUCK(1, 0, 0), .upsert = true },
     { "two instances", 0, 0, SHAPE(1, 1, 2, 2), STARTS(2, 1), LUCK(0, 0, 1) },
+    { "two, parts", 0, 0, SHAPE(2, 1, 2, 2), STARTS(1, 1) },
+    { "two, databases", 0, 0, SHAPE(2, 2, 1, 2), STARTS(1, 1) },
+    { "two, restore", 0, 0, SHAPE(1, 1, 1, 2), STARTS(1, 1), LUCK(0, 1, 0) },
+    { "databases", 0, 0, SHAPE(2, 2, 2, 2), STARTS(2, 0), LUCK(1, 1, 0) },
 };
 
 enum { RUNS = sizeof(runs) / sizeof(runs[0]) };

@@ -137,7 +137,8 @@ static void end_sessions(const struct config *config, struct state *state, uint8
     }
     for (uint8_t who = 0; who < INSTANCES; who++) {
         struct instance *instance = &state->instances[who];
-        instance->unaware |= (uint8_t)((instance->phase == RUNNING) << database);
+        instance->unaware |=
+            (uint8_t)((instance->phase != DEAD && instance->phase != FENCED) << database);
         if (instance->phase == TAKING) {
             claim_begin(state, who);
         }
