@@ -118,7 +118,7 @@ uint32_t check_state(const struct config *config, const struct state *state, boo
     uint32_t harm = state->harm;
     bool all_idle = true;
 
-    for (uint8_t who = 0; who < INSTANCES; who++) {
+    for (int who = 0; who < INSTANCES; who++) {
         const struct instance *instance = &state->instances[who];
         if (looks_done(config, state, instance) && is_row_missing(config, state)) {
             harm |= 1u << HARM_LOST;

@@ -532,7 +532,7 @@ static void add_running_moves(const struct config *config, const struct instance
 {
     uint8_t fates = (uint8_t)(1u << pending(config, instance));
 
-    for (uint8_t records = 1; records <= BATCH_RECORDS_MAX; records++) {
+    for (int records = 1; records <= BATCH_RECORDS_MAX; records++) {
         add(ret, MOVE_PLAN, who, records, 0, 0);
     }
     add(ret, MOVE_SEAL, who, 0, 0, 0);
@@ -592,7 +592,7 @@ size_t moves_list(const struct config *config, const struct state *state, struct
 {
     struct moves moves = { .items = ret, .max = max };
 
-    for (uint8_t who = 0; who < INSTANCES; who++) {
+    for (int who = 0; who < INSTANCES; who++) {
         add_moves_of(config, state, who, &moves);
     }
     for (uint8_t i = 0; i < ORPHANS_MAX && state->orphans[i].kind != ORPHAN_NONE; i++) {

@@ -111,7 +111,7 @@ bool server_lock_is_free(const struct config *config, const struct state *state,
             return false;
         }
     }
-    for (uint8_t who = 0; who < INSTANCES; who++) {
+    for (int who = 0; who < INSTANCES; who++) {
         for (uint8_t k = 0; k < config->slots; k++) {
             const struct part *other = &state->instances[who].slots[k].parts[part];
             if ((other->state == PART_HELD || other->state == PART_SENT) &&
@@ -135,7 +135,7 @@ static void end_sessions(const struct config *config, struct state *state, uint8
             orphan_remove(state, i);
         }
     }
-    for (uint8_t who = 0; who < INSTANCES; who++) {
+    for (int who = 0; who < INSTANCES; who++) {
         struct instance *instance = &state->instances[who];
         instance->unaware |=
             (uint8_t)((instance->phase != DEAD && instance->phase != FENCED) << database);
