@@ -22,13 +22,13 @@ enum { SEND_BYTES = 65536 }; /* given to libpq at a time; it holds back no more 
 const char weir_postgres_copy_header[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 const char weir_postgres_copy_trailer[2] = "\377\377";
 
-#define TO(state) (1u << WEIR_POSTGRES_##state)
 /* COPY inserts rows in groups of up to 1 000, and each COPY makes the slots for them anew: that costs
  * more than the rows themselves when there are no more of them than slots. A condition that calls a
  * volatile function makes it insert row by row (PostgreSQL, src/backend/commands/copyfrom.c). */
 enum { COPY_SLOTS = 1000 };
 static const char copy_row_by_row[] = " WHERE pg_catalog.random() >= 0";
 
+#define TO(state) (1u << WEIR_POSTGRES_##state)
 /* ROLLING_BACK and UNSENT can be reached from wherever something was sent. */
 #define FAIL (TO(ROLLING_BACK) | TO(UNSENT))
 

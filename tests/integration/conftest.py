@@ -29,18 +29,6 @@ COPIED_POSTGRES_SETTINGS = {"shared_buffers": "'64MB'", "min_wal_size": "'32MB'"
                             "max_wal_size": "'128MB'"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: runs only with WEIR_TEST_LONG=1")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if LONG:
-        return
-    for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="a long campaign: ./dev test --long"))
-
-
 def pytest_report_header() -> str:
     return f"weir: seed {SEED} (WEIR_TEST_SEED), {'long' if LONG else 'short'} campaigns"
 

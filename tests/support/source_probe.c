@@ -122,8 +122,10 @@ static int seek(char *args, struct weir_error *err)
     uint32_t count = 0;
     uint32_t until_count = 0;
     bool is_until = false;
+    char *later = NULL;
 
-    for (char *word = strtok(args, " "); word != NULL; word = strtok(NULL, " ")) {
+    for (char *word = strtok_r(args, " ", &later); word != NULL;
+         word = strtok_r(NULL, " ", &later)) {
         if (strcmp(word, "until") == 0) {
             is_until = true;
             continue;
