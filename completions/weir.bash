@@ -16,12 +16,25 @@ _weir() {
     COMPREPLY=()
 
     if ((COMP_CWORD == 1)); then
-        _weir_words 'run validate check explain ddl wal reference version --help --version' "$word"
+        _weir_words 'run validate check explain ddl wal prove reference version --help --version' "$word"
         return
     fi
     case $before in
-        --data)
+        --data | --dir)
             _weir_paths -d "$word"
+            return
+            ;;
+        --mode)
+            _weir_words 'exactly_once at_least_once at_most_once' "$word"
+            return
+            ;;
+        --report | --json)
+            _weir_paths -f "$word"
+            return
+            ;;
+        --faults)
+            _weir_words 'all kill kill-start kill-drain freeze dir-lost dir-old dir-cloned pg-restart
+                kafka-restart' "$word"
             return
             ;;
         --set)
@@ -51,6 +64,10 @@ _weir() {
                 -*) _weir_words '--set --help' "$word" ;;
                 *) _weir_pipelines "$word" ;;
             esac
+            ;;
+        prove)
+            _weir_words '--brokers --dsn --mode --kills --faults --seed --rows --report --json
+                --external --pg-restart --kafka-restart --dir --no-progress --help' "$word"
             ;;
         wal)
             if ((COMP_CWORD == 2)); then

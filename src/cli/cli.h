@@ -16,6 +16,7 @@ struct cli_args {
     uint32_t setting_count;
     const char *const *arguments;
     int argument_count;
+    char *const *raw_arguments; /* for a verb with options of its own: all, the verb first */
 };
 
 /* A verb: runs it and returns the exit status. */
@@ -27,6 +28,7 @@ cli_verb_fn cli_explain;
 cli_verb_fn cli_ddl;
 cli_verb_fn cli_reference;
 cli_verb_fn cli_wal;
+cli_verb_fn cli_prove;
 cli_verb_fn cli_version;
 
 /* Reads the file that the arguments name ("-": standard input) into *ret; *ret_text is to be freed.

@@ -1,6 +1,6 @@
 /* main.c: the weir command: finds the verb, reads its options, runs it.
  *
- * Uses include/weir/ alone. Exit statuses: docs/ERRORS.md. */
+ * Uses include/weir/ alone, but for prove_verb.c. Exit statuses: docs/ERRORS.md. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static const struct verb {
     const char *name;
     const char *arguments;
     cli_verb_fn *run;
-    const char *help;
+    const char *help; /* NULL: the verb reads its options, and prints its help, by itself */
 } verbs[] = {
     { "run", "FILE [--data DIR] [--set NAME=VALUE]... [--until-caught-up] [--no-progress]", cli_run,
       "Runs a pipeline until SIGTERM or SIGINT, which finish the open batch (a second SIGINT "
@@ -30,6 +30,7 @@ static const struct verb {
       "Prints the log of a data directory, or checks every byte of it. Changes nothing, and may "
       "be\n"
       "used while the pipeline runs." },
+    { "prove", "--brokers LIST --dsn DSN [--kills N] [OPTION...]", cli_prove, NULL },
     { "reference", "", cli_reference, "Prints all options, types and functions as Markdown." },
     { "version", "", cli_version, "Prints the version." },
 };
@@ -149,6 +150,11 @@ int main(int argc, char **argv)
     for (int i = 0; i < VERB_COUNT; i++) {
         if (strcmp(args.verb, verbs[i].name) != 0) {
             continue;
+        }
+        if (verbs[i].help == NULL) {
+            args.raw_arguments = argv + 1;
+            args.argument_count = argc - 1;
+            return verbs[i].run(&args);
         }
         if (!read_args(&verbs[i], argc - 1, argv + 1, &args, &want_help)) {
             return EXIT_USAGE;

@@ -1,0 +1,114 @@
+/* place.c: makes, copies and removes directories. */
+#include "prove/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DIRECTORIES_OPEN_MAX = 16 };
+
+int prove_place_make(const char *parent, char ret[PROVE_PATH_BYTES], struct weir_error *err)
+{
+    char path[PROVE_PATH_BYTES];
+    const char *base = parent != NULL ? parent : getenv("TMPDIR");
+
+    if (base == NULL || base[0] == '\0') {
+        base = "/tmp";
+    }
+    /* Room for what will be below it. */
+    if (snprintf(path, sizeof(path), "%s/weir-prove-XXXXXX", base) >= PROVE_PATH_BYTES - 64) {
+        return weir_error_set(err, WEIR_ECONFIG, "%s: the path is too long", base);
+    }
+    if (mkdtemp(path) == NULL) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "cannot make a directory in %s", base);
+    }
+    memcpy(ret, path, sizeof(path));
+    return WEIR_OK;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path) != 0 && errno != ENOENT ? -1 : 0;
+}
+
+int prove_place_remove(const char *path, struct weir_error *err)
+{
+    if (nftw(path, remove_one, DIRECTORIES_OPEN_MAX, FTW_DEPTH | FTW_PHYS) != 0 &&
+        errno != ENOENT) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "cannot remove %s", path);
+    }
+    return WEIR_OK;
+}
+
+/* nftw has no context argument: what the copy that is under way needs. One copy at a time. */
+static struct {
+    const char *to;
+    size_t from_len;
+} copying;
+
+static int copy_file(const char *from, const char *to, const struct stat *info)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, info->st_mode & 0777);
+    off_t left = info->st_size;
+    ssize_t sent = 1;
+
+    while (in >= 0 && out >= 0 && left > 0 && sent > 0) {
+        sent = sendfile(out, in, NULL, (size_t)left);
+        left -= sent > 0 ? sent : 0;
+    }
+    if (in >= 0) {
+        (void)close(in); /* only read */
+    }
+    if (out >= 0 && close(out) != 0) {
+        return -1;
+    }
+    return in < 0 || out < 0 || left > 0 ? -1 : 0;
+}
+
+static int copy_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    char to[2 * PROVE_PATH_BYTES];
+
+    (void)where;
+    (void)snprintf(to, sizeof(to), "%s%s", copying.to, path + copying.from_len);
+    if (kind == FTW_D) {
+        return mkdir(to, 0700);
+    }
+    return kind == FTW_F ? copy_file(path, to, info) : 0; /* sockets and links are not data */
+}
+
+int prove_place_copy(const char *from, const char *to, struct weir_error *err)
+{
+    copying.to = to;
+    copying.from_len = strlen(from);
+    if (nftw(from, copy_one, DIRECTORIES_OPEN_MAX, FTW_PHYS) != 0) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "cannot copy %s to %s", from, to);
+    }
+    return WEIR_OK;
+}
+
+bool prove_place_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+int prove_place_write(const char *path, const char *text, struct weir_error *err)
+{
+    FILE *file = fopen(path, "we");
+    bool written = file != NULL && fputs(text, file) >= 0;
+
+    if (file != NULL && fclose(file) != 0) {
+        written = false;
+    }
+    return written ? WEIR_OK : weir_error_set_errno(err, WEIR_EIO, errno, "cannot write %s", path);
+}

@@ -1,0 +1,145 @@
+/* session.c: a plain SQL session on libpq, the only file of this folder that knows it.
+ *
+ * Rows come one at a time (single-row mode): a table of any size is read in little memory. */
+#include "prove/session.h"
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 16 };
+
+struct prove_session {
+    PGconn *connection;
+};
+
+/* libpq's message on one line. */
+static int fail(struct weir_error *err, int code, const char *what, const char *message)
+{
+    char line[512];
+    size_t len = 0;
+
+    for (const char *at = message; *at != '\0' && len + 1 < sizeof(line); at++) {
+        line[len++] = *at == '\n' || *at == '\t' ? ' ' : *at;
+    }
+    while (len > 0 && line[len - 1] == ' ') {
+        len--;
+    }
+    line[len] = '\0';
+    return weir_error_set(err, code, "%s: %s", what, line);
+}
+
+static int fail_connect(PGconn *connection, struct weir_error *err)
+{
+    const char *message = PQerrorMessage(connection);
+    bool is_refusal = PQconnectionNeedsPassword(connection) != 0 ||
+                      strstr(message, "authentication failed") != NULL;
+
+    return fail(err, is_refusal ? WEIR_EAUTH : WEIR_EAWAY, "cannot connect to the database",
+                message);
+}
+
+int prove_session_open(const char *dsn, const char *application_name, struct prove_session **ret,
+                       struct weir_error *err)
+{
+    /* dbname first: an expanded connection string; what follows it wins over what it says. */
+    const char *const names[] = { "connect_timeout", "dbname", "application_name", NULL };
+    const char *const values[] = { "5", dsn, application_name, NULL };
+    struct prove_session *session = calloc(1, sizeof(*session));
+    int rc = WEIR_OK;
+
+    if (session == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for a session");
+    }
+    session->connection = PQconnectdbParams(names, values, 1);
+    if (PQstatus(session->connection) != CONNECTION_OK) {
+        rc = fail_connect(session->connection, err);
+        prove_session_close(session);
+        return rc;
+    }
+    *ret = session;
+    return WEIR_OK;
+}
+
+void prove_session_close(struct prove_session *session)
+{
+    if (session != NULL) {
+        PQfinish(session->connection);
+        free(session);
+    }
+}
+
+static void hand_out(const PGresult *result, prove_row_fn *each, void *context)
+{
+    const char *values[COLUMNS_MAX] = { NULL };
+    int columns = PQnfields(result) < COLUMNS_MAX ? PQnfields(result) : COLUMNS_MAX;
+
+    for (int row = 0; row < PQntuples(result) && each != NULL; row++) {
+        for (int c = 0; c < columns; c++) {
+            values[c] = PQgetisnull(result, row, c) != 0 ? NULL : PQgetvalue(result, row, c);
+        }
+        each(context, values);
+    }
+}
+
+int prove_session_run(struct prove_session *session, const char *sql, prove_row_fn *each,
+                      void *context, struct weir_error *err)
+{
+    PGconn *connection = session->connection;
+    PGresult *result;
+    int rc = WEIR_OK;
+
+    if (PQstatus(connection) != CONNECTION_OK) {
+        PQreset(connection);
+        if (PQstatus(connection) != CONNECTION_OK) {
+            return fail_connect(connection, err);
+        }
+    }
+    if (PQsendQuery(connection, sql) == 0) {
+        return fail(err, WEIR_EAWAY, "the database went away", PQerrorMessage(connection));
+    }
+    if (each != NULL) {
+        (void)PQsetSingleRowMode(connection); /* fails only at the wrong moment */
+    }
+    while ((result = PQgetResult(connection)) != NULL) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_FATAL_ERROR && rc == WEIR_OK) {
+            bool lost = PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL ||
+                        PQstatus(connection) != CONNECTION_OK;
+            rc = fail(err, lost ? WEIR_EAWAY : WEIR_EREFUSED,
+                      lost ? "the database went away" : "the database says",
+                      PQresultErrorMessage(result));
+        } else if (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK) {
+            hand_out(result, each, context);
+        }
+        PQclear(result);
+    }
+    return rc;
+}
+
+struct number {
+    int64_t value;
+    bool is_there;
+};
+
+static void take_number(void *context, const char *const *values)
+{
+    struct number *number = context;
+
+    if (!number->is_there && values[0] != NULL) {
+        number->value = strtoll(values[0], NULL, 10);
+        number->is_there = true;
+    }
+}
+
+int prove_session_number(struct prove_session *session, const char *sql, int64_t absent,
+                         int64_t *ret, struct weir_error *err)
+{
+    struct number number = { 0 };
+    int rc = prove_session_run(session, sql, take_number, &number, err);
+
+    if (rc == WEIR_OK) {
+        *ret = number.is_there ? number.value : absent;
+    }
+    return rc;
+}

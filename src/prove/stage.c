@@ -1,0 +1,331 @@
+/* stage.c: builds what a proof plays on, and takes it down.
+ *
+ * SG1  Nothing that was there before is touched: topic and schema have names that were drawn, and of
+ *      schema weir only the rows of the proof's own pipeline are removed, or all of it when it was
+ *      not there before and nobody else uses it by then.
+ * SG2  Connection strings go to children by the environment, never by a command line that others see. */
+#include "prove/stage.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "prove/topic.h"
+
+enum { SQL_BYTES = 2048, TEXT_BYTES = 4096, VARIABLES_MAX = 5, VARIABLE_BYTES = 1024 };
+
+extern char **environ;
+
+static const char pipeline_text[] =
+    "SET pipeline.name = '%s';\n"
+    "SET pipeline.delivery = '%s';\n"
+    "SET pipeline.batch_rows = '%d';\n"
+    "CREATE TABLE incoming (id bigint, body text) WITH (connector = 'kafka', format = 'json',\n"
+    "  brokers = '${WEIR_PROVE_BROKERS}', topic = '${WEIR_PROVE_TOPIC}');\n"
+    "CREATE TABLE %s (id bigint, body text, part integer, pos bigint)\n"
+    "  WITH (connector = 'postgres', dsn = '${WEIR_PROVE_DSN}');\n"
+    "INSERT INTO %s SELECT id, body, _partition, _offset FROM incoming;\n";
+
+/* Names that nobody has: the seed alone would meet itself in a second run. */
+static int draw_names(struct prove_stage *stage, struct weir_error *err)
+{
+    uint32_t tag;
+    ssize_t len;
+
+    if (getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag)) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "no random number");
+    }
+    (void)snprintf(stage->pipeline, sizeof(stage->pipeline), "weir_prove_%08x", tag);
+    (void)snprintf(stage->topic, sizeof(stage->topic), "weir-prove-%08x", tag);
+    (void)snprintf(stage->schema, sizeof(stage->schema), "weir_prove_%08x", tag);
+    (void)snprintf(stage->table, sizeof(stage->table), "%s.result", stage->schema);
+    len = readlink("/proc/self/exe", stage->program, sizeof(stage->program) - 1);
+    if (len < 0) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "cannot find this program's own file");
+    }
+    stage->program[len] = '\0';
+    return WEIR_OK;
+}
+
+static void below(const struct prove_stage *stage, const char *name, char ret[PROVE_PATH_BYTES])
+{
+    /* prove_place_make() left room for it. */
+    (void)snprintf(ret, PROVE_PATH_BYTES, "%.*s/%s", PROVE_PATH_BYTES - 64, stage->directory, name);
+}
+
+static int make_files(struct prove_stage *stage, struct weir_error *err)
+{
+    char text[TEXT_BYTES];
+    int rc = prove_place_make(stage->options->directory, stage->directory, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    below(stage, "pipeline.sql", stage->pipeline_path);
+    below(stage, "sent", stage->sent_path);
+    below(stage, "weir.log", stage->log_path);
+    below(stage, "data", stage->data[0]);
+    below(stage, "data-other", stage->data[1]);
+    below(stage, "data-old", stage->data_old);
+    (void)snprintf(text, sizeof(text), pipeline_text, stage->pipeline, stage->options->mode,
+                   (int)PROVE_BATCH_ROWS, stage->table, stage->table);
+    rc = prove_place_write(stage->pipeline_path, text, err);
+    return rc != WEIR_OK ? rc : prove_ledger_create(stage->sent_path, &stage->ledger, err);
+}
+
+static int make_schema(struct prove_stage *stage, struct weir_error *err)
+{
+    char sql[SQL_BYTES];
+    int64_t there = 0;
+    int rc = prove_session_number(stage->look,
+                                  "SELECT (pg_catalog.to_regnamespace('weir') IS NOT NULL)::int", 0,
+                                  &there, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    stage->had_ledger = there != 0;
+    (void)snprintf(sql, sizeof(sql),
+                   "CREATE SCHEMA %s; CREATE TABLE %s (id bigint, body text, part integer, pos "
+                   "bigint)",
+                   stage->schema, stage->table);
+    rc = prove_session_run(stage->look, sql, NULL, NULL, err);
+    if (rc != WEIR_OK) {
+        return weir_error_context(err,
+                                  "cannot make schema %s (the role needs CREATE on the "
+                                  "database)",
+                                  stage->schema);
+    }
+    stage->has_schema = true;
+    return WEIR_OK;
+}
+
+static int open_all(struct prove_stage *stage, struct weir_error *err)
+{
+    const struct prove_options *options = stage->options;
+    const bool is_ours = options->external == NULL;
+    const struct prove_watcher_args watcher = {
+        .dsn = options->dsn,
+        .table = stage->table,
+        .pipeline = is_ours ? stage->pipeline : NULL,
+        .rows_may_repeat = strcmp(options->mode, "at_least_once") == 0,
+        .ids = stage->rows,
+        .began_at = stage->began_at,
+    };
+    const struct prove_load_args load = {
+        .brokers = options->brokers,
+        .topic = stage->topic,
+        .partitions = PROVE_PARTITIONS,
+        .seed = options->seed,
+    };
+    struct prove_load_args with_ledger = load;
+    int rc = draw_names(stage, err);
+
+    if (rc == WEIR_OK) {
+        rc = prove_session_open(options->dsn, "weir prove", &stage->look, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = prove_topic_create(options->brokers, stage->topic, PROVE_PARTITIONS, err);
+        stage->has_topic = rc == WEIR_OK;
+    }
+    if (rc == WEIR_OK) {
+        rc = make_schema(stage, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = make_files(stage, err);
+    }
+    if (rc == WEIR_OK) {
+        with_ledger.ledger = stage->ledger;
+        rc = prove_load_open(&with_ledger, &stage->load, err);
+    }
+    return rc != WEIR_OK ? rc : prove_watcher_open(&watcher, &stage->watcher, err);
+}
+
+int prove_stage_open(struct prove_stage *stage, struct weir_error *err)
+{
+    int rc = open_all(stage, err);
+
+    if (rc != WEIR_OK) {
+        prove_stage_close(stage, false);
+    }
+    return rc;
+}
+
+/* SG1 */
+static int remove_ledger(struct prove_stage *stage, struct weir_error *err)
+{
+    static const char *const tables[] = { "batch", "ledger" };
+    char sql[SQL_BYTES];
+    int64_t there = 0;
+    int rc = prove_session_number(
+        stage->look, "SELECT (pg_catalog.to_regclass('weir.version') IS NOT NULL)::int", 0, &there,
+        err);
+
+    if (rc != WEIR_OK || there == 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == WEIR_OK; i++) {
+        (void)snprintf(
+            sql, sizeof(sql),
+            "DELETE FROM weir.%s WHERE pipeline IN (SELECT uuid FROM weir.pipeline WHERE "
+            "name = '%s')",
+            tables[i], stage->pipeline);
+        rc = prove_session_run(stage->look, sql, NULL, NULL, err);
+    }
+    if (rc == WEIR_OK) {
+        (void)snprintf(sql, sizeof(sql),
+                       "DELETE FROM weir.dead_letter WHERE pipeline = '%s'; DELETE FROM "
+                       "weir.pipeline WHERE name = '%s'",
+                       stage->pipeline, stage->pipeline);
+        rc = prove_session_run(stage->look, sql, NULL, NULL, err);
+    }
+    if (rc == WEIR_OK && !stage->had_ledger) {
+        rc = prove_session_run(
+            stage->look,
+            "DO $$ BEGIN LOCK TABLE weir.pipeline IN ACCESS EXCLUSIVE MODE; IF "
+            "NOT EXISTS (SELECT FROM weir.pipeline) THEN SET LOCAL "
+            "client_min_messages = error; DROP SCHEMA weir CASCADE; END IF; END $$",
+            NULL, NULL, err);
+    }
+    return rc;
+}
+
+static void say_left(const char *what, const struct weir_error *err)
+{
+    (void)fprintf(stderr, "weir prove: could not remove %s: %s\n", what, err->text);
+}
+
+static void remove_all(struct prove_stage *stage)
+{
+    struct weir_error err = { 0 };
+    char sql[SQL_BYTES];
+
+    if (stage->has_schema) {
+        (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP SCHEMA %s CASCADE",
+                       stage->schema);
+        if (prove_session_run(stage->look, sql, NULL, NULL, &err) != WEIR_OK) {
+            say_left(stage->schema, &err);
+        }
+        if (remove_ledger(stage, &err) != WEIR_OK) {
+            say_left("its rows in schema weir", &err);
+        }
+    }
+    if (stage->has_topic &&
+        prove_topic_delete(stage->options->brokers, stage->topic, &err) != WEIR_OK) {
+        say_left(stage->topic, &err);
+    }
+    if (stage->directory[0] != '\0' && prove_place_remove(stage->directory, &err) != WEIR_OK) {
+        say_left(stage->directory, &err);
+    }
+}
+
+void prove_stage_close(struct prove_stage *stage, bool keep)
+{
+    (void)prove_life_kill(&stage->lives[0]);
+    (void)prove_life_kill(&stage->lives[1]);
+    prove_load_close(stage->load);
+    prove_ledger_close(stage->ledger);
+    prove_watcher_close(stage->watcher);
+    if (keep) {
+        (void)fprintf(
+            stderr,
+            "weir prove: the evidence is kept: %s (pipeline, logs, what was sent), schema "
+            "%s, pipeline %s in schema weir, topic %s\n",
+            stage->directory, stage->schema, stage->pipeline, stage->topic);
+    } else {
+        remove_all(stage);
+    }
+    prove_session_close(stage->look);
+}
+
+/* The environment of a child: ours, and where it reads and writes. To be freed with the texts. */
+static char **make_environment(const struct prove_stage *stage, char (*texts)[VARIABLE_BYTES])
+{
+    size_t count = 0;
+    char **all;
+
+    while (environ[count] != NULL) {
+        count++;
+    }
+    all = calloc(count + VARIABLES_MAX + 1, sizeof(*all));
+    if (all == NULL) {
+        return NULL;
+    }
+    (void)snprintf(texts[0], VARIABLE_BYTES, "WEIR_PROVE_BROKERS=%s", stage->options->brokers);
+    (void)snprintf(texts[1], VARIABLE_BYTES, "WEIR_PROVE_DSN=%s", stage->options->dsn);
+    (void)snprintf(texts[2], VARIABLE_BYTES, "WEIR_PROVE_TOPIC=%s", stage->topic);
+    (void)snprintf(texts[3], VARIABLE_BYTES, "WEIR_PROVE_TABLE=%s", stage->table);
+    (void)snprintf(texts[4], VARIABLE_BYTES, "WEIR_PROVE_GROUP=%s", stage->pipeline);
+    for (size_t i = 0; i < VARIABLES_MAX; i++) {
+        all[i] = texts[i]; /* in front: the first of a name counts */
+    }
+    memcpy(all + VARIABLES_MAX, environ, count * sizeof(*all));
+    return all;
+}
+
+int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up,
+                      struct weir_error *err)
+{
+    char *const weir[] = { stage->program,
+                           "run",
+                           stage->pipeline_path,
+                           "--data",
+                           stage->data[which],
+                           "--no-progress",
+                           until_caught_up ? "--until-caught-up" : NULL,
+                           NULL };
+    char *const external[] = { "/bin/sh", "-c", (char *)stage->options->external, NULL };
+    char texts[VARIABLES_MAX][VARIABLE_BYTES];
+    char **environment = make_environment(stage, texts);
+    int rc;
+
+    if (environment == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for an environment");
+    }
+    rc = prove_life_start(&stage->lives[which], stage->options->external != NULL ? external : weir,
+                          environment, stage->log_path, err);
+    free(environment);
+    return rc;
+}
+
+static void take_progress(void *context, const char *const *values)
+{
+    struct prove_stage *stage = context;
+
+    stage->batch = strtoll(values[0], NULL, 10);
+    stage->records_in += strtoll(values[1], NULL, 10);
+}
+
+bool prove_stage_moved(struct prove_stage *stage)
+{
+    char sql[SQL_BYTES];
+    struct weir_error ignored; /* away or not there yet: not moved */
+    int64_t before = stage->records_in;
+    int64_t there = 0;
+
+    if (stage->options->external != NULL) {
+        stage->records_in = prove_watcher_rows(stage->watcher);
+        return stage->records_in > before;
+    }
+    if (!stage->has_history) {
+        (void)prove_session_number(stage->look,
+                                   "SELECT (pg_catalog.to_regclass('weir.batch') IS NOT NULL)::int",
+                                   0, &there, &ignored);
+        stage->has_history = there != 0;
+    }
+    if (stage->has_history) {
+        /* Batches of the past never change, so they are added up as they come. */
+        (void)snprintf(
+            sql, sizeof(sql),
+            "SELECT max(batch), sum(source_rows) FROM weir.batch WHERE pipeline = (SELECT "
+            "uuid FROM weir.pipeline WHERE name = '%s') AND partition = 0 AND batch > "
+            "%" PRId64 " HAVING count(*) > 0",
+            stage->pipeline, stage->batch);
+        (void)prove_session_run(stage->look, sql, take_progress, stage, &ignored);
+    }
+    return stage->records_in > before;
+}

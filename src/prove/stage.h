@@ -1,0 +1,59 @@
+/* stage.h: what one proof plays on: topic, schema, files, load, reader, and the lives of weir. */
+#ifndef WEIR_PROVE_STAGE_H
+#define WEIR_PROVE_STAGE_H
+
+#include "prove/ledger.h"
+#include "prove/lives.h"
+#include "prove/load.h"
+#include "prove/moment.h"
+#include "prove/outcome.h"
+#include "prove/place.h"
+#include "prove/session.h"
+#include "prove/watcher.h"
+
+enum {
+    PROVE_NAME_BYTES = 64,
+    PROVE_PARTITIONS = 4,
+    PROVE_BATCH_ROWS = 100, /* small, so that a fault hits several batches */
+    PROVE_IN_FLIGHT_MAX = 3,
+};
+
+struct prove_stage {
+    const struct prove_options *options;
+    struct prove_outcome *outcome;
+    struct prove_chance chance;
+    double began_at;
+    char pipeline[PROVE_NAME_BYTES], topic[PROVE_NAME_BYTES], schema[PROVE_NAME_BYTES];
+    char table[2 * PROVE_NAME_BYTES]; /* qualified */
+    char directory[PROVE_PATH_BYTES];
+    char pipeline_path[PROVE_PATH_BYTES], sent_path[PROVE_PATH_BYTES], log_path[PROVE_PATH_BYTES];
+    char data[2][PROVE_PATH_BYTES], data_old[PROVE_PATH_BYTES];
+    char program[PROVE_PATH_BYTES];
+    bool has_topic, has_schema, had_ledger, has_history;
+    struct prove_session *look;
+    struct prove_ledger *ledger;
+    struct prove_load *load;
+    struct prove_watcher *watcher;
+    struct prove_life lives[2]; /* each with data[] of the same number */
+    int holder;                 /* the one that is to write */
+    uint64_t rows, released;
+    int64_t batch;      /* the last one that was seen in */
+    int64_t records_in; /* records of all batches up to it */
+    struct prove_event
+        *hurt; /* not healed by a commit yet; NULL: none. Valid until the next event */
+    double hurt_at;
+};
+
+/* Connects, and makes directory, topic, schema, table, files, load and reader. */
+int prove_stage_open(struct prove_stage *stage, struct weir_error *err);
+/* Ends all processes. Removes what was made, unless keep: then says where it is. */
+void prove_stage_close(struct prove_stage *stage, bool keep);
+
+/* Starts a life: `weir run` on data[which], or the external command. */
+int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up,
+                      struct weir_error *err);
+/* Reads how far it is into batch and records_in (of an external command: rows seen). Returns true when
+ * that is further than at the call before. */
+bool prove_stage_moved(struct prove_stage *stage);
+
+#endif

@@ -1,0 +1,14 @@
+/* topic.h: makes and removes the topic that a proof plays on. */
+#ifndef WEIR_PROVE_TOPIC_H
+#define WEIR_PROVE_TOPIC_H
+
+#include <stdint.h>
+
+#include "weir/error.h"
+
+/* Creates it with one replica a partition. WEIR_EAWAY: no broker answers; WEIR_EREFUSED: no right. */
+int prove_topic_create(const char *brokers, const char *name, int partitions,
+                       struct weir_error *err);
+int prove_topic_delete(const char *brokers, const char *name, struct weir_error *err);
+
+#endif

@@ -1,0 +1,107 @@
+"""test_prove.py: `weir prove`, as a user runs it: it holds weir to its promise, convicts what keeps
+none, and leaves nothing behind.
+
+Uses     naive_copy.py, a script that commits its offsets after its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from stage import SEED, Stage
+from weir_process import binary
+
+TIMEOUT_S = 120
+NAIVE = Path(__file__).resolve().parents[1] / "support" / "naive_copy.py"
+
+
+def command(stage: Stage, *arguments: object) -> list[str]:
+    return [str(binary()), "prove", "--brokers", stage.kafka.bootstrap, "--dsn", stage.dsn, "--seed",
+            str(SEED), "--dir", str(stage.dir), "--no-progress", *map(str, arguments)]
+
+
+def prove(stage: Stage, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(stage, *arguments), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=TIMEOUT_S, check=False)
+
+
+def outcome(stage: Stage, *arguments: object) -> tuple[int, dict]:
+    path = stage.dir / "proof.json"
+    done = prove(stage, "--json", path, *arguments)
+    print(done.stdout, done.stderr)
+    return done.returncode, json.loads(path.read_text())
+
+
+def left_behind(stage: Stage) -> list[str]:
+    """Schemas, topics and directories of a proof."""
+    schemas = stage.connect().execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'weir%'").fetchall()
+    topics = AdminClient({"bootstrap.servers": stage.kafka.bootstrap}).list_topics(timeout=10).topics
+    return [name for name, in schemas] + [t for t in topics if t.startswith("weir-prove-")] + \
+        [path.name for path in stage.dir.glob("weir-prove-*")]
+
+
+def test_exactly_once_holds(stage: Stage):
+    page = stage.dir / "proof.html"
+    status, found = outcome(stage, "--kills", 12, "--report", page)
+    assert status == 0 and found["held"]
+    assert found["sent"] == found["rows"] > 0
+    assert found["missing"]["count"] == found["doubled"]["count"] == 0
+    kinds = {"kill", "kill-start", "kill-drain", "freeze", "dir-lost", "dir-old", "dir-cloned"}
+    assert kinds < found["faults"].keys()
+    assert found["faults"]["all"]["tried"] == found["faults"]["all"]["survived"] == len(found["events"])
+    assert found["looks"] > 5
+    text = page.read_text()
+    assert "<svg" in text and "the promise held" in text
+    assert "src=" not in text and "href=" not in text and "<script" not in text
+    assert left_behind(stage) == []
+
+
+@pytest.mark.parametrize("mode, allowed", [("at_least_once", "doubled"), ("at_most_once", "missing")])
+def test_weaker_modes_hold_what_they_promise(stage: Stage, mode: str, allowed: str):
+    status, found = outcome(stage, "--mode", mode, "--kills", 6, "--faults", "kill,kill-start")
+    assert status == 0 and found["held"]
+    for kind in {"missing", "doubled", "altered", "invented"} - {allowed}:
+        assert found[kind]["count"] == 0
+    assert found["outside_flight"] == 0
+
+
+def test_offsets_committed_after_the_rows_are_convicted(stage: Stage):
+    status, found = outcome(stage, "--external", f"exec {sys.executable} {NAIVE}", "--kills", 6,
+                            "--faults", "kill", "--rows", 10000)
+    assert status == 1 and not found["held"]
+    assert found["doubled"]["count"] > 0
+    assert found["missing"]["count"] == 0
+    schema, topic, directory = left_behind(stage)  # the evidence is kept
+    assert (stage.dir / directory / "sent").exists()
+    AdminClient({"bootstrap.servers": stage.kafka.bootstrap}).delete_topics([topic])[topic].result(10)
+
+
+def test_an_interrupt_cleans_up(stage: Stage):
+    process = subprocess.Popen(command(stage, "--kills", 1000), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "nothing is proven" in errors
+    assert left_behind(stage) == []
+
+
+def test_what_is_not_there_is_said(stage: Stage):
+    done = prove(stage, "--dsn", "postgresql://127.0.0.1:1/none")
+    assert done.returncode == 69 and "cannot connect to the database" in done.stderr
+    stage.connect().execute("DO $$ BEGIN IF to_regrole('stranger') IS NULL THEN CREATE ROLE stranger "
+                            "LOGIN; END IF; END $$")
+    done = prove(stage, "--dsn", stage.dsn.replace("postgres@", "stranger@"))
+    assert done.returncode == 1 and "needs CREATE on the database" in done.stderr
+    assert left_behind(stage) == []
