@@ -29,6 +29,9 @@ _Static_assert(WEIR_WAL_RECORD_BYTES_MAX + 2 * WAL_BLOCK_BYTES <= WEIR_WAL_SEGME
                "every record fits a segment of some size");
 _Static_assert(WEIR_WAL_SEGMENT_BYTES_MIN % WAL_BLOCK_BYTES == 0, "segments are whole blocks");
 
+/* The log's own marks, by their first byte. */
+enum wal_mark { WAL_MARK_OPENED = 1, WAL_MARK_CLOSED = 2 };
+
 /* Where bytes belong. Part of every checksum, not written out with them. */
 struct wal_place {
     uint8_t uuid[WEIR_IO_UUID_BYTES];

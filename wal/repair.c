@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail_point.h"
 #include "base/log_line.h"
 
 static int remove_file(struct weir_wal *wal, const char *name, struct weir_error *err)
@@ -75,19 +76,22 @@ static int create(struct weir_wal *wal, struct weir_error *err)
         rc = wal_segment_path(wal->dir, 1, to, err);
     }
     if (rc == WEIR_OK) {
-        rc = weir_io_file_open(wal->io, from, WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT,
-                               &file, err);
+        const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
+        rc = WEIR_FAIL_AROUND(start_create_file,
+                              weir_io_file_open(wal->io, from, flags, &file, err), err);
     }
     if (rc != WEIR_OK) {
+        weir_io_file_close(wal->io, file);
         return rc;
     }
     wal->file = file; /* closed with the log, whatever comes */
-    rc = fill_first(wal, file, err);
+    rc = WEIR_FAIL_AROUND(start_create_fill, fill_first(wal, file, err), err);
     if (rc == WEIR_OK) {
-        rc = weir_io_rename(wal->io, from, to, err); /* M3 */
+        rc = WEIR_FAIL_AROUND(start_create_rename, weir_io_rename(wal->io, from, to, err),
+                              err); /* M3 */
     }
     if (rc == WEIR_OK) {
-        rc = weir_io_sync_dir(wal->io, wal->dir, err);
+        rc = WEIR_FAIL_AROUND(start_create_sync_dir, weir_io_sync_dir(wal->io, wal->dir, err), err);
     }
     if (rc != WEIR_OK) {
         (void)weir_io_unlink(wal->io, from, NULL); /* room for others; the next open does it too */
@@ -185,10 +189,12 @@ static int mend(struct weir_wal *wal, const struct wal_scan *scan, struct weir_e
         rc = open_segment(wal, wal_active(wal)->number, &wal->file, err);
     }
     if (rc == WEIR_OK) {
-        rc = write_again(wal, from, scan->end, err);
+        rc = WEIR_FAIL_AROUND(start_write_again, write_again(wal, from, scan->end, err), err);
     }
-    if (rc == WEIR_OK) {
-        rc = wal_write_zeros(wal->io, wal->file, scan->end, scan->torn_bytes, err);
+    if (rc == WEIR_OK && scan->torn_bytes > 0) {
+        rc = WEIR_FAIL_AROUND(start_cut_tail,
+                              wal_write_zeros(wal->io, wal->file, scan->end, scan->torn_bytes, err),
+                              err);
     }
     if (rc == WEIR_OK) {
         rc = adopt_unstarted(wal, scan, err);
@@ -209,7 +215,8 @@ int wal_repair(struct weir_wal *wal, struct weir_error *err)
 
     int rc = wal_scan_read(wal->io, wal->dir, NULL, NULL, &scan, err);
     if (rc == WEIR_OK && scan.listing.has_unfinished) {
-        rc = remove_file(wal, WAL_UNFINISHED_NAME, err);
+        rc = WEIR_FAIL_AROUND(start_remove_unfinished, remove_file(wal, WAL_UNFINISHED_NAME, err),
+                              err);
     }
     if (rc == WEIR_OK && scan.segment_count == 0) {
         rc = create(wal, err);

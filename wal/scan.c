@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 
 /* A segment file, before it is known what it is. */
 struct candidate {
@@ -318,7 +319,7 @@ static int read_all(struct scan_run *run, struct weir_error *err)
 
         int rc = wal_reader_open(run->io, run->dir, run->files[i].number, &reader, err);
         if (rc == WEIR_OK) {
-            rc = read_segment(run, i, &reader, err);
+            rc = WEIR_FAIL_AROUND(start_read_segment, read_segment(run, i, &reader, err), err);
         }
         wal_reader_close(&reader);
         if (rc != WEIR_OK) {

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 
 /* Zeros to write; never written to, so it takes up no memory of its own. */
@@ -87,12 +88,13 @@ static int remove_oldest(struct weir_wal *wal, struct weir_error *err)
 
     int rc = wal_segment_path(wal->dir, wal->segments[0].number, path, err);
     if (rc == WEIR_OK) {
-        rc = weir_io_unlink(wal->io, path, err);
+        rc = WEIR_FAIL_AROUND(log_remove, weir_io_unlink(wal->io, path, err), err);
     }
     if (rc == WEIR_OK) {
         forget_oldest(wal);
         wal->stat.removed_count++;
-        rc = weir_io_sync_dir(wal->io, wal->dir, err); /* P3 */
+        rc = WEIR_FAIL_AROUND(log_remove_sync_dir, weir_io_sync_dir(wal->io, wal->dir, err),
+                              err); /* P3 */
     }
     return rc;
 }
@@ -153,10 +155,11 @@ static int recycle(struct weir_wal *wal, struct weir_error *err)
     if (rc != WEIR_OK) {
         return rc;
     }
-    rc = weir_io_rename(wal->io, from, to, &cause);
+    rc = WEIR_FAIL_AROUND(log_recycle_rename, weir_io_rename(wal->io, from, to, &cause), &cause);
     if (rc == WEIR_OK) {
         forget_oldest(wal);
-        rc = weir_io_sync_dir(wal->io, wal->dir, &cause); /* P2, P3 */
+        rc = WEIR_FAIL_AROUND(log_recycle_sync_dir, weir_io_sync_dir(wal->io, wal->dir, &cause),
+                              &cause); /* P2, P3 */
     }
     if (rc != WEIR_OK) {
         weir_io_file_close(wal->io, file);
@@ -183,10 +186,12 @@ static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error 
     }
     int rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, path, err);
     if (rc == WEIR_OK) {
-        rc = weir_io_file_open(wal->io, path, WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT,
-                               &file, err);
+        const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
+        rc = WEIR_FAIL_AROUND(log_segment_create,
+                              weir_io_file_open(wal->io, path, flags, &file, err), err);
     }
     if (rc != WEIR_OK) {
+        weir_io_file_close(wal->io, file);
         return rc;
     }
     *supply = (struct wal_supply){ .file = file,
@@ -208,10 +213,11 @@ static int finish_filling(struct weir_wal *wal, struct weir_error *err)
             rc = wal_segment_path(wal->dir, supply->number, to, err);
         }
         if (rc == WEIR_OK) {
-            rc = weir_io_rename(wal->io, from, to, err);
+            rc = WEIR_FAIL_AROUND(log_segment_rename, weir_io_rename(wal->io, from, to, err), err);
         }
         if (rc == WEIR_OK) {
-            rc = weir_io_sync_dir(wal->io, wal->dir, err); /* P2 */
+            rc = WEIR_FAIL_AROUND(log_segment_sync_dir, weir_io_sync_dir(wal->io, wal->dir, err),
+                                  err); /* P2 */
         }
         if (rc != WEIR_OK) {
             return rc;
@@ -235,9 +241,12 @@ static int start_chunk(struct weir_wal *wal, struct weir_error *err)
         .bytes = left_bytes < sizeof(zeros) ? (size_t)left_bytes : sizeof(zeros),
         .durable = true,
     };
-    int rc = weir_io_write_start(wal->io, &supply->write, err);
+    int rc = WEIR_FAIL_POINT(log_segment_fill_before, err);
+    if (rc == WEIR_OK) {
+        rc = weir_io_write_start(wal->io, &supply->write, err);
+    }
     supply->is_writing = rc == WEIR_OK;
-    return rc;
+    return rc == WEIR_OK ? WEIR_FAIL_POINT(log_segment_fill_after, err) : rc;
 }
 
 /* Goes on with a filling. A lack of space gives it up and is returned; everything else that fails

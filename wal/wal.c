@@ -19,9 +19,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
-
-/* The log's own marks, by their first byte. */
-enum wal_mark { WAL_MARK_OPENED = 1, WAL_MARK_CLOSED = 2 };
+#include "base/fail_point.h"
 
 /* --- Failure -------------------------------------------------------------------------------- */
 
@@ -134,11 +132,13 @@ static int submit(struct weir_wal *wal, struct weir_error *err)
     wal->is_writing = true;
     wal->stat.write_count++;
     wal->stat.written_bytes += wal->writing.used_bytes;
-    if (weir_io_write_start(wal->io, &wal->write, &cause) != WEIR_OK) {
+    if (WEIR_FAIL_POINT(log_write_before, &cause) != WEIR_OK ||
+        weir_io_write_start(wal->io, &wal->write, &cause) != WEIR_OK) {
         wal->write.done = true;
         return wal_fail(wal, &cause, err);
     }
-    return WEIR_OK;
+    return WEIR_FAIL_POINT(log_write_after, &cause) == WEIR_OK ? WEIR_OK
+                                                               : wal_fail(wal, &cause, err);
 }
 
 /* Takes note of a write that is done. */
@@ -153,6 +153,9 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
                                    wal->writing.segment_number);
         return wal_fail(wal, &cause, err); /* W3 */
     }
+    if (WEIR_FAIL_POINT(log_complete_before, &cause) != WEIR_OK) {
+        return wal_fail(wal, &cause, err);
+    }
     weir_assert(wal->writing.last_lsn > wal->durable_lsn); /* W1 */
     wal->durable_lsn = wal->writing.last_lsn;
     if (wal->writing.file != wal->file) {
@@ -160,7 +163,8 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
     }
     wal->is_writing = false;
     group_reset(&wal->writing);
-    return WEIR_OK;
+    return WEIR_FAIL_POINT(log_complete_after, &cause) == WEIR_OK ? WEIR_OK
+                                                                  : wal_fail(wal, &cause, err);
 }
 
 /* --- Append and poll ------------------------------------------------------------------------ */
@@ -186,7 +190,8 @@ static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *er
         rc = wal_supply_finish(wal, WAL_SEGMENT_HEADER_BYTES + space, err);
     }
     if (rc == WEIR_OK) {
-        rc = wal_supply_take(wal, wal->last_lsn + 1, err);
+        rc =
+            WEIR_FAIL_AROUND(log_segment_switch, wal_supply_take(wal, wal->last_lsn + 1, err), err);
     }
     if (rc == WEIR_OK) {
         wal->offset = 0;
@@ -383,7 +388,9 @@ static void release(struct weir_wal *wal)
         weir_io_file_close(wal->io, wal->writing.file);
     }
     weir_io_file_close(wal->io, wal->file);
+    (void)WEIR_FAIL_POINT(stop_unlock_before, NULL);
     weir_io_unlock_dir(wal->io, wal->lock);
+    (void)WEIR_FAIL_POINT(stop_unlock_after, NULL);
     free(wal->waiting.bytes);
     free(wal->writing.bytes);
     free(wal->segments);
@@ -405,16 +412,16 @@ int weir_wal_open(struct weir_io *io, const char *dir, const struct weir_wal_opt
     rc = wal->dir == NULL ? weir_error_set(err, WEIR_ENOMEM, "open log %s: out of memory", dir)
                           : check_options(opts, wal, err);
     if (rc == WEIR_OK) {
-        rc = weir_io_make_dir(io, dir, err);
+        rc = WEIR_FAIL_AROUND(start_open_dir, weir_io_make_dir(io, dir, err), err);
     }
     if (rc == WEIR_OK) {
-        rc = weir_io_lock_dir(io, dir, &wal->lock, err);
+        rc = WEIR_FAIL_AROUND(start_lock, weir_io_lock_dir(io, dir, &wal->lock, err), err);
     }
     if (rc == WEIR_OK) {
         rc = wal_repair(wal, err);
     }
     if (rc == WEIR_OK) {
-        rc = append_mark(wal, WAL_MARK_OPENED, err);
+        rc = WEIR_FAIL_AROUND(start_mark, append_mark(wal, WAL_MARK_OPENED, err), err);
     }
     if (rc != WEIR_OK) {
         release(wal);
@@ -430,7 +437,8 @@ void weir_wal_close(weir_wal *wal)
         return;
     }
     if (weir_wal_wait(wal, wal->last_lsn, NULL) == WEIR_OK) {
-        (void)append_mark(wal, WAL_MARK_CLOSED, NULL); /* it only helps; nobody waits for it */
+        /* It only helps; nobody waits for it. */
+        (void)WEIR_FAIL_AROUND(stop_mark, append_mark(wal, WAL_MARK_CLOSED, NULL), NULL);
     }
     release(wal);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "engine/engine_internal.h"
 
@@ -221,7 +222,9 @@ static void publish(struct weir_engine *engine)
     }
     weir_txn_status(engine->txn, &status);
     if (status.committed != engine->published_batch) {
+        (void)WEIR_FAIL_POINT(done_publish_before, NULL);
         weir_inputs_publish(engine);
+        (void)WEIR_FAIL_POINT(done_publish_after, NULL);
         engine->published_batch = status.committed;
     }
     engine->publish_at_us = now + PUBLISH_EVERY_US;
@@ -326,7 +329,9 @@ void weir_engine_sleep(weir_engine *engine, int64_t wait_us)
 
 void weir_engine_request_stop(weir_engine *engine)
 {
+    (void)WEIR_FAIL_POINT(stop_request_before, NULL);
     atomic_store_explicit(&engine->stop_requested, true, memory_order_relaxed);
+    (void)WEIR_FAIL_POINT(stop_request_after, NULL);
 }
 
 bool weir_engine_is_finished(const weir_engine *engine)

@@ -6,6 +6,7 @@
  *
  * GA1  Records live in the batch's arena until the batch is over; chunks live for one turn.
  * GA2  A rebuilt batch is closed only when every source has come to the end of its ranges. */
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "engine/engine_internal.h"
 
@@ -32,8 +33,11 @@ static int process(struct weir_engine *engine, struct weir_input *input,
         struct weir_chunk chunk;
 
         weir_arena_reset(&engine->chunk_arena);
-        int rc = input->plan->format->decode(input->decoder, first, count, &engine->chunk_arena,
-                                             &chunk, &bad, err);
+        int rc =
+            WEIR_FAIL_AROUND(read_decode,
+                             input->plan->format->decode(input->decoder, first, count,
+                                                         &engine->chunk_arena, &chunk, &bad, err),
+                             err);
         for (uint32_t i = 0; rc == WEIR_OK && i < bad.count; i++) {
             rc = weir_bad_record(engine, input, first + bad.items[i].row, &bad.items[i], err);
         }
@@ -105,10 +109,12 @@ static int close_batch(struct weir_engine *engine, struct weir_error *err)
     int rc = WEIR_OK;
 
     if (gather->kind == WEIR_WORK_FRESH) {
-        rc = weir_inputs_ranges(engine, &gather->arena, &ranges, err);
+        rc = WEIR_FAIL_AROUND(plan_choose_range,
+                              weir_inputs_ranges(engine, &gather->arena, &ranges, err), err);
     }
     if (rc == WEIR_OK) {
-        rc = weir_txn_seal(engine->txn, ranges, gather->rows, err);
+        rc =
+            WEIR_FAIL_AROUND(plan_seal, weir_txn_seal(engine->txn, ranges, gather->rows, err), err);
     }
     if (gather->kind == WEIR_WORK_FRESH) {
         weir_inputs_advance(engine);
@@ -148,7 +154,7 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
         return WEIR_OK;
     }
     if (!is_open) {
-        rc = open_batch(engine, work, err);
+        rc = WEIR_FAIL_AROUND(read_first_record, open_batch(engine, work, err), err);
         if (rc != WEIR_OK) {
             return rc;
         }
@@ -222,7 +228,7 @@ static int gather_rebuild(struct weir_engine *engine, bool *ret_progress, struct
     }
     if (all_reached) { /* GA2 */
         *ret_progress = true;
-        return close_batch(engine, err);
+        return WEIR_FAIL_AROUND(recover_compare, close_batch(engine, err), err);
     }
     return WEIR_OK;
 }
@@ -236,7 +242,7 @@ static int seek(struct weir_engine *engine, const struct weir_work *work, struct
     if (work->kind == WEIR_WORK_WAIT || (!engine->must_seek && work->kind == WEIR_WORK_FRESH)) {
         return WEIR_OK;
     }
-    rc = weir_inputs_seek(engine, work, err);
+    rc = WEIR_FAIL_AROUND(start_seek, weir_inputs_seek(engine, work, err), err);
     engine->must_seek = rc != WEIR_OK || work->kind == WEIR_WORK_REBUILD;
     weir_arena_reset(&engine->inbox);
     return rc;
@@ -255,7 +261,8 @@ static int begin_rebuild(struct weir_engine *engine, const struct weir_work *wor
 static int start(struct weir_engine *engine, struct weir_error *err)
 {
     struct weir_ranges starts;
-    int rc = weir_inputs_starts(engine, &engine->gather.arena, &starts, err);
+    int rc = WEIR_FAIL_AROUND(start_positions,
+                              weir_inputs_starts(engine, &engine->gather.arena, &starts, err), err);
 
     if (rc == WEIR_OK) {
         rc = weir_txn_start(engine->txn, starts, err);
@@ -289,7 +296,9 @@ static int begin(struct weir_engine *engine, const struct weir_work *work, struc
         return start(engine, err);
     }
     rc = seek(engine, work, err);
-    return rc == WEIR_OK && work->kind == WEIR_WORK_REBUILD ? begin_rebuild(engine, work, err) : rc;
+    return rc == WEIR_OK && work->kind == WEIR_WORK_REBUILD
+               ? WEIR_FAIL_AROUND(recover_rebuild, begin_rebuild(engine, work, err), err)
+               : rc;
 }
 
 int weir_gather_step(struct weir_engine *engine, bool *ret_progress, struct weir_error *err)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "chunk/value.h"
 #include "engine/engine_internal.h"
@@ -277,7 +278,9 @@ static int run_one(struct weir_engine *engine, const struct weir_transform *tran
     int rc = WEIR_OK;
 
     for (uint32_t i = 0; rc == WEIR_OK && i < transform->op_count; i++) {
-        rc = transform->ops[i]->process(transform->selves[i], &eval, &flow, err);
+        rc = WEIR_FAIL_AROUND(compute_operator,
+                              transform->ops[i]->process(transform->selves[i], &eval, &flow, err),
+                              err);
     }
     if (rc == WEIR_OK) {
         rc = report_failures(engine, input, chunk, &eval, reported, err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "sink/postgres_internal.h"
 
 enum { CLAIM_TRIES_MAX = 3, DIGEST_HEX_BYTES = 32 };
@@ -421,7 +422,7 @@ static int claim_once(struct weir_postgres_sink *sink, PGconn *connection,
     memcpy(sink->owner, claim->owner, WEIR_UUID_BYTES);
     weir_postgres_name_application(sink);
     if (!found) {
-        rc = enroll(sink, connection, claim, &failed, err);
+        rc = WEIR_FAIL_AROUND(start_enroll, enroll(sink, connection, claim, &failed, err), err);
         *ret_again = weir_postgres_is(failed, "23505");
         PQclear(failed);
         created = rc == WEIR_OK;
@@ -431,7 +432,7 @@ static int claim_once(struct weir_postgres_sink *sink, PGconn *connection,
             rc = read_ledger(sink, connection, uuid, ret, err);
         }
         if (rc == WEIR_OK) {
-            rc = take(sink, connection, claim, ret, err);
+            rc = WEIR_FAIL_AROUND(start_take, take(sink, connection, claim, ret, err), err);
         }
     }
     if (rc == WEIR_OK) {
@@ -450,7 +451,7 @@ int weir_postgres_claim(void *self, const struct weir_claim *claim, struct weir_
     int rc = weir_postgres_control(sink, &connection, err);
 
     if (rc == WEIR_OK) {
-        rc = weir_postgres_install(sink, connection, err);
+        rc = WEIR_FAIL_AROUND(start_install, weir_postgres_install(sink, connection, err), err);
     }
     if (rc == WEIR_OK) {
         rc = weir_postgres_create_tables(sink, connection, err);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "sink/postgres_internal.h"
 
 enum { SEND_BYTES = 65536 }; /* given to libpq at a time; it holds back no more than twice that */
@@ -128,7 +129,8 @@ int weir_postgres_restart(struct weir_postgres_sink *sink, struct weir_postgres_
         drop_connection(part);
     }
     if (part->connection == NULL) {
-        rc = weir_postgres_connect(sink, &part->connection, err);
+        rc = WEIR_FAIL_AROUND(sink_connect, weir_postgres_connect(sink, &part->connection, err),
+                              err);
         if (rc == WEIR_OK && part->lost_pid != 0) {
             char which[128];
 
@@ -317,8 +319,10 @@ static void start_section(struct weir_postgres_sink *sink, struct weir_postgres_
         uint32_t count = rows->order_count - part->section_rows;
 
         count = count > WEIR_POSTGRES_UPSERT_ROWS_MAX ? WEIR_POSTGRES_UPSERT_ROWS_MAX : count;
-        if (weir_postgres_upsert_send(sink, part->connection, rows, part->section,
-                                      part->section_rows, count, &part->event.err) != WEIR_OK) {
+        if (WEIR_FAIL_AROUND(sink_upsert,
+                             weir_postgres_upsert_send(sink, part->connection, rows, part->section,
+                                                       part->section_rows, count, &part->event.err),
+                             &part->event.err) != WEIR_OK) {
             lose(sink, part);
             return;
         }
@@ -339,7 +343,8 @@ static void start_section(struct weir_postgres_sink *sink, struct weir_postgres_
             weir_buf_append_text(&sink->query, copy_row_by_row);
         }
     } /* else: BEGIN alone, upserts follow in the extended protocol */
-    ok = ok && send_query(sink, part);
+    ok = ok && WEIR_FAIL_POINT(sink_begin_before, NULL) == WEIR_OK && send_query(sink, part) &&
+         WEIR_FAIL_POINT(sink_begin_after, NULL) == WEIR_OK;
     weir_postgres_set_state(part, WEIR_POSTGRES_STARTING);
     if (!ok) {
         lose(sink, part);
@@ -352,7 +357,8 @@ static void send_commit(struct weir_postgres_sink *sink, struct weir_postgres_pa
     begin_query(sink, part);
     weir_postgres_advance(sink, part, &sink->query);
     weir_buf_append_text(&sink->query, ";COMMIT");
-    bool ok = send_query(sink, part);
+    bool ok = WEIR_FAIL_POINT(sink_commit_send_before, NULL) == WEIR_OK && send_query(sink, part) &&
+              WEIR_FAIL_POINT(sink_commit_send_after, NULL) == WEIR_OK;
     part->tag_is_commit = false;
     weir_postgres_set_state(part, WEIR_POSTGRES_COMMITTING);
     if (!ok) {
@@ -384,7 +390,9 @@ static void send_rows(struct weir_postgres_sink *sink, struct weir_postgres_batc
             return;
         }
         count = count > SEND_BYTES ? SEND_BYTES : count;
-        if (PQputCopyData(part->connection, bytes.data + part->section_bytes, (int)count) != 1) {
+        if (WEIR_FAIL_POINT(sink_copy_chunk_before, NULL) != WEIR_OK ||
+            PQputCopyData(part->connection, bytes.data + part->section_bytes, (int)count) != 1 ||
+            WEIR_FAIL_POINT(sink_copy_chunk_after, NULL) != WEIR_OK) {
             held = -1;
             break;
         }
@@ -392,9 +400,11 @@ static void send_rows(struct weir_postgres_sink *sink, struct weir_postgres_batc
         held = PQflush(part->connection);
     }
     if (held == 0 && batch->finished) {
-        if (PQputCopyData(part->connection, weir_postgres_copy_trailer,
+        if (WEIR_FAIL_POINT(sink_copy_end_before, NULL) != WEIR_OK ||
+            PQputCopyData(part->connection, weir_postgres_copy_trailer,
                           sizeof(weir_postgres_copy_trailer)) != 1 ||
-            PQputCopyEnd(part->connection, NULL) != 1) {
+            PQputCopyEnd(part->connection, NULL) != 1 ||
+            WEIR_FAIL_POINT(sink_copy_end_after, NULL) != WEIR_OK) {
             held = -1;
         } else {
             part->section_rows =
@@ -455,7 +465,9 @@ static void hear(struct weir_postgres_sink *sink, struct weir_postgres_part *par
         break;
     case PGRES_COMMAND_OK:
         if (part->state == WEIR_POSTGRES_COPY_ENDING || part->state == WEIR_POSTGRES_UPSERTING) {
+            (void)WEIR_FAIL_POINT(sink_row_count_before, NULL);
             check_count(sink, part, result);
+            (void)WEIR_FAIL_POINT(sink_row_count_after, NULL);
         }
         part->tag_is_commit = strcmp(tag, "COMMIT") == 0; /* K3 */
         break;
@@ -497,10 +509,18 @@ static void settle(struct weir_postgres_sink *sink, struct weir_postgres_part *p
         break;
     default:
         weir_assert(part->state == WEIR_POSTGRES_COMMITTING);
+        if (WEIR_FAIL_POINT(sink_commit_reply_before, NULL) != WEIR_OK) {
+            lose(sink, part);
+            return;
+        }
         if (!part->tag_is_commit) { /* the transaction was aborted before: known not to be in */
             (void)weir_error_set(&part->event.err, WEIR_EREFUSED,
                                  "%s answered COMMIT with ROLLBACK", sink->target);
             fail_with(sink, part, WEIR_SINK_ROLLED_BACK);
+            return;
+        }
+        if (WEIR_FAIL_POINT(sink_commit_reply_after, NULL) != WEIR_OK) {
+            lose(sink, part);
             return;
         }
         part->event.outcome = WEIR_SINK_COMMITTED;

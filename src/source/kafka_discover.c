@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "source/kafka_internal.h"
 #include "source/kafka_start.h"
 
@@ -177,7 +178,8 @@ static int start_scout(struct kafka_source *self, struct weir_error *err)
 int kafka_discover(void *context, struct weir_source_partitions *ret, struct weir_error *err)
 {
     struct kafka_source *self = context;
-    int rc = self->scout == NULL ? start_scout(self, err) : kafka_heed_scout(self, err);
+    int rc = self->scout == NULL ? WEIR_FAIL_AROUND(start_discover, start_scout(self, err), err)
+                                 : kafka_heed_scout(self, err);
 
     if (rc == WEIR_OK) {
         *ret = (struct weir_source_partitions){ self->list, self->partition_count };

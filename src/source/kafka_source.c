@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "source/kafka_internal.h"
 #include "source/kafka_records.h"
@@ -375,7 +376,8 @@ static int poll_once(struct kafka_source *self, const struct weir_source_limits 
         }
         return rc;
     }
-    return count == 0 ? WEIR_OK : hand_out(self, count, arena, ret, err);
+    return count == 0 ? WEIR_OK
+                      : WEIR_FAIL_AROUND(read_fetch, hand_out(self, count, arena, ret, err), err);
 }
 
 static int kafka_poll(void *context, const struct weir_source_limits *limits,

@@ -11,6 +11,7 @@
  * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, test_trouble.c,
  * test_between_calls.c, tests/unit/engine/test_engine.c. */
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
 
@@ -52,9 +53,11 @@ static int append_frame(struct weir_txn *txn, struct weir_batch *batch, struct w
     }
     batch->frame.done = txn->committed.id.batch;
     weir_plan_frame_encode(&batch->frame, &bytes);
-    rc = bytes.failed
-             ? weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch")
-             : weir_wal_append(txn->wal, WEIR_FRAME_PLAN, bytes.data, bytes.len, &batch->lsn, err);
+    rc = bytes.failed ? weir_error_set(err, WEIR_ENOMEM, "no memory for the plan of a batch")
+                      : WEIR_FAIL_AROUND(plan_append,
+                                         weir_wal_append(txn->wal, WEIR_FRAME_PLAN, bytes.data,
+                                                         bytes.len, &batch->lsn, err),
+                                         err);
     weir_buf_fini(&bytes);
     if (rc == WEIR_OK) {
         batch->state = WEIR_BATCH_SEALING;
@@ -212,7 +215,9 @@ static int send_again(struct weir_txn *txn, struct weir_batch *batch, uint32_t s
     if (batch->frame.id.batch == txn->head) {
         roll_back_later(txn, sink, txn->head); /* CM3 */
     }
-    rc = txn->sinks[sink].ops->resend(txn->sinks[sink].self, batch->frame.id.batch, p, err);
+    rc = WEIR_FAIL_AROUND(
+        recover_resend,
+        txn->sinks[sink].ops->resend(txn->sinks[sink].self, batch->frame.id.batch, p, err), err);
     if (rc != WEIR_OK) {
         return weir_txn_retry(txn, &txn->sink_wait, err);
     }
@@ -290,7 +295,7 @@ static int mend(struct weir_txn *txn, struct weir_error *err)
 {
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         if (txn->sink_states[s].must_look && txn->phase == WEIR_TXN_RUNNING) {
-            int rc = weir_txn_look(txn, s, err);
+            int rc = WEIR_FAIL_AROUND(recover_resolve, weir_txn_look(txn, s, err), err);
             if (rc != WEIR_OK || txn->sink_wait.until_us != 0) {
                 return rc;
             }
@@ -345,7 +350,9 @@ static int allow_steps(struct weir_txn *txn, struct weir_batch *batch, struct we
             if (part->state != WEIR_PART_HELD) {
                 continue;
             }
-            int rc = txn->sinks[s].ops->commit(txn->sinks[s].self, frame->id.batch, p, &step, err);
+            int rc = WEIR_FAIL_AROUND(
+                sink_allow_step,
+                txn->sinks[s].ops->commit(txn->sinks[s].self, frame->id.batch, p, &step, err), err);
             if (rc != WEIR_OK) {
                 return rc;
             }
@@ -383,13 +390,15 @@ static int trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err)
             return weir_txn_retry(txn, &txn->log_wait, err);
         }
     }
-    return weir_wal_trim(txn->wal, lsn < txn->identity_lsn ? lsn : txn->identity_lsn, err);
+    lsn = lsn < txn->identity_lsn ? lsn : txn->identity_lsn;
+    return WEIR_FAIL_AROUND(log_trim, weir_wal_trim(txn->wal, lsn, err), err);
 }
 
 static int retire(struct weir_txn *txn, struct weir_batch *batch, struct weir_error *err)
 {
     const struct weir_plan_frame *frame = &batch->frame;
-    int rc = weir_tip_set(&txn->committed, frame->id, frame->ranges, err);
+    int rc = WEIR_FAIL_AROUND(done_boundary,
+                              weir_tip_set(&txn->committed, frame->id, frame->ranges, err), err);
 
     if (rc != WEIR_OK) {
         return rc;
@@ -438,7 +447,7 @@ int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err)
         if (rc != WEIR_OK || !is_in_everywhere(txn, head)) {
             break;
         }
-        rc = retire(txn, head, err);
+        rc = WEIR_FAIL_AROUND(done_retire, retire(txn, head, err), err);
     }
     return rc;
 }

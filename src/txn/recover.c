@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
 
@@ -256,7 +257,7 @@ int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct we
              ? weir_error_set(err, WEIR_ENOMEM, "no memory for a void record")
              : weir_wal_append(txn->wal, WEIR_FRAME_VOID, bytes.data, bytes.len, &lsn, err);
     if (rc == WEIR_OK) {
-        rc = weir_wal_wait(txn->wal, lsn, err);
+        rc = WEIR_FAIL_AROUND(recover_void, weir_wal_wait(txn->wal, lsn, err), err);
     }
     weir_buf_fini(&bytes);
     return rc;
@@ -389,15 +390,17 @@ static int carry_out(struct weir_txn *txn, const struct weir_log_view *view,
     case VERDICT_GO_ON:
         return weir_tip_set(&txn->tip, view->chain[view->count - 1].id, view->ends, err);
     case VERDICT_REBUILD:
-        return rebuild(txn, view, found, err);
+        return WEIR_FAIL_AROUND(recover_replay, rebuild(txn, view, found, err), err);
     case VERDICT_FOLLOW:
-        return follow(txn, found->highest,
-                      view->count == 0 ? "the log is gone"
-                                       : "another instance was at work, or the "
-                                         "log is an older copy",
-                      err);
+        return WEIR_FAIL_AROUND(recover_follow,
+                                follow(txn, found->highest,
+                                       view->count == 0 ? "the log is gone"
+                                                        : "another instance was at work, or the "
+                                                          "log is an older copy",
+                                       err),
+                                err);
     case VERDICT_CATCH_UP:
-        return catch_up(txn, found, err);
+        return WEIR_FAIL_AROUND(recover_catch_up, catch_up(txn, found, err), err);
     }
     return weir_error_set(err, WEIR_EBUG, "unknown verdict %d", (int)verdict);
 }
@@ -444,7 +447,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
     }
     txn->phase = WEIR_TXN_RUNNING;
     note_times(txn, &view);
-    rc = judge(txn, &view, &found, &verdict, err);
+    rc = WEIR_FAIL_AROUND(start_compare, judge(txn, &view, &found, &verdict, err), err);
     if (rc == WEIR_OK) {
         rc = check_definition(txn, &view, &found, verdict, err);
     }
@@ -456,7 +459,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
     }
     if (rc == WEIR_OK && (!view.has_identity ||
                           !weir_digest_equal(view.identity.fingerprint, txn->args.fingerprint))) {
-        rc = weir_txn_write_identity(txn, err);
+        rc = WEIR_FAIL_AROUND(start_identity, weir_txn_write_identity(txn, err), err);
     }
     if (rc == WEIR_OK) {
         rc = carry_out(txn, &view, &found, verdict, err);
@@ -480,7 +483,8 @@ int weir_txn_read_rebuild(struct weir_txn *txn, struct weir_error *err)
         return WEIR_OK;
     }
     do {
-        rc = weir_wal_cursor_next(txn->cursor, &record, err);
+        rc = WEIR_FAIL_AROUND(recover_read_plan, weir_wal_cursor_next(txn->cursor, &record, err),
+                              err);
     } while (rc == WEIR_OK && record.lsn != 0 && record.type != WEIR_FRAME_PLAN);
     if (rc != WEIR_OK) {
         return rc;

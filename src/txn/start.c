@@ -7,6 +7,7 @@
  * Checked by tests/unit/txn/test_traces.c, test_between_calls.c and tests/integration/. */
 #include <string.h>
 
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
 
@@ -49,7 +50,9 @@ static int claim_one(struct weir_txn *txn, uint32_t sink, uint64_t above, struct
 
     memcpy(claim.uuid, txn->uuid, sizeof(claim.uuid));
     memcpy(claim.owner, txn->owner, sizeof(claim.owner));
-    rc = txn->sinks[sink].ops->claim(txn->sinks[sink].self, &claim, &state->ledger, err);
+    rc = WEIR_FAIL_AROUND(
+        start_claim,
+        txn->sinks[sink].ops->claim(txn->sinks[sink].self, &claim, &state->ledger, err), err);
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -70,7 +73,9 @@ static int look_one(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
 {
     struct weir_txn_sink_state *state = &txn->sink_states[sink];
     bool went_back;
-    int rc = txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err);
+    int rc = WEIR_FAIL_AROUND(
+        start_read_ledger, txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err),
+        err);
 
     if (rc == WEIR_OK) {
         rc = weir_txn_check_owner(txn, sink, &went_back, err);

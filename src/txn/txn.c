@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "txn/txn_internal.h"
 
@@ -328,7 +329,7 @@ int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
     }
     rc = weir_txn_read_rebuild(txn, err);
     if (rc == WEIR_OK && txn->args.mode == WEIR_TXN_AT_MOST_ONCE && txn->rebuild_in_log) {
-        return drop_sealed(txn, err);
+        return WEIR_FAIL_AROUND(recover_drop, drop_sealed(txn, err), err);
     }
     if (rc == WEIR_OK) {
         *ret = (struct weir_work){ .kind = WEIR_WORK_REBUILD,
@@ -392,7 +393,7 @@ int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
     weir_assert(work->batch == txn->tip.id.batch + 1 &&
                 work->batch - txn->committed.id.batch <= txn->args.in_flight); /* TX1 */
     if (!is_rebuilt) {
-        rc = draw_time(txn, &t, err);
+        rc = WEIR_FAIL_AROUND(plan_assign_t, draw_time(txn, &t, err), err);
         if (rc != WEIR_OK) {
             return rc;
         }
