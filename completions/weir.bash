@@ -71,7 +71,13 @@ _weir() {
             ;;
         wal)
             if ((COMP_CWORD == 2)); then
-                _weir_words 'dump verify --help' "$word"
+                _weir_words 'dump verify stat repair --help' "$word"
+            elif [[ $word == -* ]]; then
+                case ${COMP_WORDS[2]} in
+                    dump | stat) _weir_words '--json --help' "$word" ;;
+                    repair) _weir_words '--yes --help' "$word" ;;
+                    *) _weir_words '--help' "$word" ;;
+                esac
             else
                 _weir_paths -d "$word"
             fi

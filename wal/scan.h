@@ -36,4 +36,7 @@ int wal_scan_read(struct weir_io *io, const char *dir, weir_wal_visit_fn *visit,
                   struct wal_scan *ret, struct weir_error *err);
 void wal_scan_fini(struct wal_scan *scan);
 
+/* What a good scan of a log that is there says to the outside, but for is_closed. */
+void wal_report_fill(const struct wal_scan *scan, struct weir_wal_report *ret);
+
 #endif

@@ -16,6 +16,7 @@ struct visited {
     weir_wal_visit_fn *visit;
     void *context;
     uint64_t last_lsn;
+    bool is_closed; /* that record is the mark of an orderly end */
 };
 
 static int visit_once(void *context, const struct weir_wal_place *place,
@@ -27,6 +28,8 @@ static int visit_once(void *context, const struct weir_wal_place *place,
         return WEIR_OK; /* V2 */
     }
     visited->last_lsn = record->lsn;
+    visited->is_closed =
+        record->type == WEIR_WAL_TYPE_OWN && record->len > 0 && record->bytes[0] == WAL_MARK_CLOSED;
     return visited->visit == NULL ? WEIR_OK : visited->visit(visited->context, place, record, err);
 }
 
@@ -45,7 +48,7 @@ static bool is_listed(struct weir_io *io, const char *dir, uint64_t number)
     return found;
 }
 
-static void fill_report(const struct wal_scan *scan, struct weir_wal_report *ret)
+void wal_report_fill(const struct wal_scan *scan, struct weir_wal_report *ret)
 {
     const struct wal_segment *last = &scan->segments[scan->segment_count - 1];
 
@@ -53,11 +56,16 @@ static void fill_report(const struct wal_scan *scan, struct weir_wal_report *ret
         .segment_count = scan->segment_count + (scan->has_unstarted ? 1 : 0),
         .record_count = scan->record_count,
         .record_bytes = scan->record_bytes,
+        .segment_bytes = scan->unstarted_bytes,
         .torn_bytes = scan->torn_bytes + scan->unstarted_torn_bytes,
+        .next_torn_bytes = scan->unstarted_torn_bytes,
         .end_segment_number = last->number,
         .end_offset = scan->end,
     };
     memcpy(ret->uuid, scan->uuid, sizeof(ret->uuid));
+    for (size_t i = 0; i < scan->segment_count; i++) {
+        ret->segment_bytes += scan->segments[i].bytes;
+    }
     if (scan->record_count > 0) {
         ret->last_lsn = scan->chain.lsn - 1;
         ret->first_lsn = ret->last_lsn - scan->record_count + 1;
@@ -78,7 +86,8 @@ int weir_wal_verify(struct weir_io *io, const char *dir, weir_wal_visit_fn *visi
         bool is_sure = rc != WEIR_ECORRUPT || scan.corrupt_number == corrupt_number; /* V1 */
         corrupt_number = scan.corrupt_number;
         if (rc == WEIR_OK && scan.segment_count > 0) {
-            fill_report(&scan, ret);
+            wal_report_fill(&scan, ret);
+            ret->is_closed = visited.is_closed;
         } else if (rc == WEIR_OK) {
             rc = weir_error_set_reason(err, WEIR_ECONFLICT, "log_missing", "%s holds no log", dir);
         }

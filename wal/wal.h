@@ -137,12 +137,14 @@ typedef int weir_wal_visit_fn(void *context, const struct weir_wal_place *place,
 
 struct weir_wal_report {
     uint8_t uuid[WEIR_IO_UUID_BYTES];
-    uint64_t segment_count;
-    uint64_t first_lsn, last_lsn; /* 0 both: there are no records */
+    uint64_t segment_count, segment_bytes; /* files, one prepared behind the last included */
+    uint64_t first_lsn, last_lsn;          /* 0 both: there are no records */
     uint64_t record_count, record_bytes;
     uint64_t torn_bytes; /* behind the last whole record, of a write cut off by a crash; or of one
                           * that is being written just now */
+    uint64_t next_torn_bytes; /* of those, at the start of the file behind the last segment */
     uint64_t end_segment_number, end_offset;
+    bool is_closed; /* the last record marks an orderly end */
 };
 
 /* Reads and checks a whole log without changing or locking anything, also while another process
@@ -153,5 +155,13 @@ struct weir_wal_report {
 WEIR_MUST_CHECK int weir_wal_verify(struct weir_io *io, const char *dir, weir_wal_visit_fn *visit,
                                     void *context, struct weir_wal_report *ret,
                                     struct weir_error *err);
+
+/* Cuts the torn tail that seen, a report of weir_wal_verify(), tells of: overwrites it with zeros,
+ * durably, and touches nothing else. weir_wal_open() does as much by itself; this is for those who
+ * want to see first what goes.
+ * Fails  WEIR_EBUSY (reason "locked": in use; or the log has changed since it was verified; nothing
+ *        was written), WEIR_ENOSPC, WEIR_EIO, and what weir_wal_verify() may return. */
+WEIR_MUST_CHECK int weir_wal_cut(struct weir_io *io, const char *dir,
+                                 const struct weir_wal_report *seen, struct weir_error *err);
 
 #endif

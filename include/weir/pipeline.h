@@ -49,6 +49,9 @@ WEIR_API WEIR_MUST_CHECK int weir_ddl(const struct weir_pipeline_file *file, cha
 /* Options, types and functions as Markdown, from the tables of the code. free() *ret_text. */
 WEIR_API WEIR_MUST_CHECK int weir_reference(char **ret_text, struct weir_error *err);
 WEIR_API const char *weir_version(void);
+/* The points at which the environment variable WEIR_FAIL can hurt this build, each with what it is,
+ * a line each; "" in a build without them (-Dfail_points=true), as it is used in production. */
+WEIR_API const char *weir_fail_points(void);
 
 /* A running pipeline. */
 typedef struct weir_pipeline weir_pipeline;
@@ -81,11 +84,30 @@ WEIR_API const char *weir_pipeline_name(const weir_pipeline *pipeline);
  * fail: whatever had to be durable already is. */
 WEIR_API void weir_pipeline_close(weir_pipeline *pipeline);
 
+/* --- The log of a data directory, for people and programs ----------------------------------- */
+
+/* As text, or as JSON: one object a line. */
+enum weir_form { WEIR_FORM_TEXT, WEIR_FORM_JSON };
+
 /* Reads and checks the log of a data directory without changing it, also while it is in use. Calls
- * line (NULL: nobody) with one line of text for each record, and *ret_summary gets one line in the
- * end; free() it. WEIR_ECORRUPT names the first damage by file and offset. */
+ * line (NULL: nobody) with one line for each record, and *ret_summary gets one line in the end;
+ * free() it. WEIR_ECORRUPT names the first damage by file and offset. */
 typedef void weir_line_fn(void *context, const char *line);
-WEIR_API WEIR_MUST_CHECK int weir_log_read(const char *dir, weir_line_fn *line, void *context,
-                                           char **ret_summary, struct weir_error *err);
+WEIR_API WEIR_MUST_CHECK int weir_log_read(const char *dir, enum weir_form form, weir_line_fn *line,
+                                           void *context, char **ret_summary,
+                                           struct weir_error *err);
+/* What the log holds, counted: segments, bytes, LSNs, records by kind, batches sealed and done, and
+ * what is torn at its end. Changes nothing; fails as weir_log_read(). free() *ret_text. */
+WEIR_API WEIR_MUST_CHECK int weir_log_stat(const char *dir, enum weir_form form, char **ret_text,
+                                           struct weir_error *err);
+
+/* Shown the tail that is to be cut, as lines of text; true: cut it. */
+typedef bool weir_ask_fn(void *context, const char *tail);
+/* Cuts what a crash left of a write behind the last record, if there is any and ask agrees; the next
+ * run would do the same by itself. Refuses everything else that may be wrong with a log: it fails as
+ * weir_log_read(), or with WEIR_EBUSY while somebody uses the log. *ret_cut_bytes: 0 when nothing was
+ * cut. */
+WEIR_API WEIR_MUST_CHECK int weir_log_repair(const char *dir, weir_ask_fn *ask, void *context,
+                                             uint64_t *ret_cut_bytes, struct weir_error *err);
 
 #endif

@@ -92,6 +92,20 @@ void weir_buf_printf(struct weir_buf *buf, const char *fmt, ...)
     }
 }
 
+void weir_buf_append_json(struct weir_buf *buf, struct weir_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\') {
+            weir_buf_printf(buf, "\\%c", c);
+        } else if (c < 0x20) {
+            weir_buf_printf(buf, "\\u%04x", c);
+        } else {
+            weir_buf_put_u8(buf, c);
+        }
+    }
+}
+
 void weir_buf_put_u8(struct weir_buf *buf, uint8_t value)
 {
     weir_buf_append(buf, &value, sizeof(value));

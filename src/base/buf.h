@@ -29,6 +29,8 @@ uint8_t *weir_buf_reserve(struct weir_buf *buf, size_t bytes);
 void weir_buf_append(struct weir_buf *buf, const void *data, size_t bytes);
 void weir_buf_append_zeros(struct weir_buf *buf, size_t bytes);
 void weir_buf_append_text(struct weir_buf *buf, const char *text);
+/* As the inside of a JSON string, without the quotes. */
+void weir_buf_append_json(struct weir_buf *buf, struct weir_str text);
 void weir_buf_printf(struct weir_buf *buf, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

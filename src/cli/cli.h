@@ -12,6 +12,7 @@ struct cli_args {
     const char *data_dir; /* --data, or NULL */
     bool until_caught_up;
     bool no_progress;
+    bool json, yes, fail_points;
     struct weir_setting settings[CLI_SETTINGS_MAX]; /* --set name=value */
     uint32_t setting_count;
     const char *const *arguments;

@@ -26,24 +26,39 @@ static const struct verb {
       "Prints the plan, and for every path the delivery promise and what it rests on." },
     { "ddl", "FILE [--set NAME=VALUE]...", cli_ddl,
       "Prints the SQL that makes ledger and tables, for a database where weir may not." },
-    { "wal", "dump|verify DIR", cli_wal,
-      "Prints the log of a data directory, or checks every byte of it. Changes nothing, and may "
-      "be\n"
-      "used while the pipeline runs." },
+    { "wal", "dump|verify|stat|repair DIR [--json] [--yes]", cli_wal,
+      "The log of a data directory. dump prints every record, verify checks every byte, stat "
+      "counts\n"
+      "records, bytes and batches: they change nothing, and may be used while the pipeline runs.\n"
+      "repair cuts what a crash left of a write that was broken off, after showing it and asking; "
+      "it\n"
+      "refuses whatever else may be wrong. The next run would cut the same by itself." },
     { "prove", "--brokers LIST --dsn DSN [--kills N] [OPTION...]", cli_prove, NULL },
     { "reference", "", cli_reference, "Prints all options, types and functions as Markdown." },
-    { "version", "", cli_version, "Prints the version." },
+    { "version", "[--fail-points]", cli_version, "Prints the version." },
 };
 
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
-enum option_id { OPTION_DATA = 1, OPTION_SET, OPTION_UNTIL, OPTION_QUIET, OPTION_HELP };
+enum option_id {
+    OPTION_DATA = 1,
+    OPTION_SET,
+    OPTION_UNTIL,
+    OPTION_QUIET,
+    OPTION_JSON,
+    OPTION_YES,
+    OPTION_FAIL_POINTS,
+    OPTION_HELP
+};
 
 static const struct option options[] = {
     { "data", required_argument, NULL, OPTION_DATA },
     { "set", required_argument, NULL, OPTION_SET },
     { "until-caught-up", no_argument, NULL, OPTION_UNTIL },
     { "no-progress", no_argument, NULL, OPTION_QUIET },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "yes", no_argument, NULL, OPTION_YES },
+    { "fail-points", no_argument, NULL, OPTION_FAIL_POINTS },
     { "help", no_argument, NULL, OPTION_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -74,6 +89,14 @@ static void print_verb_help(const struct verb *verb)
     if (strstr(verb->arguments, "--until") != NULL) {
         (void)printf("  --until-caught-up   end when everything that is there has been written\n"
                      "  --no-progress       no progress line every second\n");
+    }
+    if (strstr(verb->arguments, "--json") != NULL) {
+        (void)printf("\n  --json              of dump and stat: JSON, one object a line\n"
+                     "  --yes               of repair: cut without asking\n");
+    }
+    if (strstr(verb->arguments, "--fail-points") != NULL) {
+        (void)printf(
+            "\n  --fail-points       list where WEIR_FAIL can hurt a build made for tests\n");
     }
 }
 
@@ -117,6 +140,15 @@ static bool read_args(const struct verb *verb, int argc, char **argv, struct cli
             break;
         case OPTION_QUIET:
             args->no_progress = true;
+            break;
+        case OPTION_JSON:
+            args->json = true;
+            break;
+        case OPTION_YES:
+            args->yes = true;
+            break;
+        case OPTION_FAIL_POINTS:
+            args->fail_points = true;
             break;
         case OPTION_HELP:
         case 'h':

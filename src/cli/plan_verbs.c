@@ -141,7 +141,14 @@ int cli_reference(const struct cli_args *args)
 
 int cli_version(const struct cli_args *args)
 {
-    (void)args;
-    (void)printf("weir %s\n", weir_version());
-    return EXIT_SUCCESS;
+    if (!args->fail_points) {
+        (void)printf("weir %s\n", weir_version());
+        return EXIT_SUCCESS;
+    }
+    if (weir_fail_points()[0] == '\0') {
+        (void)fprintf(stderr, "weir version: this weir was built without fail points\n");
+        return EXIT_FAILURE;
+    }
+    (void)fputs(weir_fail_points(), stdout);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

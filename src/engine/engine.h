@@ -46,4 +46,7 @@ int weir_engine_ddl(const struct weir_plan *plan, struct weir_buf *ret, struct w
 /* The one list of kinds of nodes that a pipeline file may name. */
 const struct weir_registry *weir_registry(void);
 
+/* Hands a buffer's text over as a string, to be freed with free(). WEIR_ENOMEM. */
+int weir_take_text(struct weir_buf *buf, char **ret, struct weir_error *err);
+
 #endif

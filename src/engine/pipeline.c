@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/fail_point.h"
 #include "engine/engine.h"
 #include "sql/reference.h"
-#include "txn/frame.h"
 
 enum { TURN_WAIT_US_MAX = 100 * 1000 };
 
@@ -21,6 +21,11 @@ struct weir_pipeline {
 const char *weir_version(void)
 {
     return WEIR_VERSION;
+}
+
+const char *weir_fail_points(void)
+{
+    return weir_fail_point_list();
 }
 
 static int read_plan(const struct weir_pipeline_file *file, struct weir_plan **ret,
@@ -46,8 +51,7 @@ static int read_plan(const struct weir_pipeline_file *file, struct weir_plan **r
     return rc;
 }
 
-/* Hands a buffer's text over as a string. */
-static int take_text(struct weir_buf *buf, char **ret, struct weir_error *err)
+int weir_take_text(struct weir_buf *buf, char **ret, struct weir_error *err)
 {
     weir_buf_put_u8(buf, 0);
     if (buf->failed) {
@@ -87,7 +91,7 @@ int weir_explain(const struct weir_pipeline_file *file, char **ret_text, struct 
 
     if (rc == WEIR_OK) {
         weir_plan_explain(plan, &text);
-        rc = take_text(&text, ret_text, err);
+        rc = weir_take_text(&text, ret_text, err);
     }
     weir_buf_fini(&text);
     weir_plan_free(plan);
@@ -104,7 +108,7 @@ int weir_ddl(const struct weir_pipeline_file *file, char **ret_text, struct weir
         rc = weir_engine_ddl(plan, &text, err);
     }
     if (rc == WEIR_OK) {
-        rc = take_text(&text, ret_text, err);
+        rc = weir_take_text(&text, ret_text, err);
     }
     weir_buf_fini(&text);
     weir_plan_free(plan);
@@ -117,7 +121,7 @@ int weir_reference(char **ret_text, struct weir_error *err)
     int rc;
 
     weir_reference_markdown(weir_registry(), &text);
-    rc = take_text(&text, ret_text, err);
+    rc = weir_take_text(&text, ret_text, err);
     weir_buf_fini(&text);
     return rc;
 }
@@ -147,7 +151,10 @@ int weir_pipeline_open(const struct weir_pipeline_file *file,
     if (pipeline == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "no memory for a pipeline");
     }
-    rc = read_plan(file, &pipeline->plan, err);
+    rc = weir_fail_point_init(err);
+    if (rc == WEIR_OK) {
+        rc = read_plan(file, &pipeline->plan, err);
+    }
     if (rc == WEIR_OK) {
         rc = choose_dir(pipeline, options->dir, err);
     }
@@ -218,60 +225,4 @@ void weir_pipeline_close(weir_pipeline *pipeline)
     weir_plan_free(pipeline->plan);
     free(pipeline->dir);
     free(pipeline);
-}
-
-/* --- The log for people --------------------------------------------------------------------- */
-
-struct line_target {
-    weir_line_fn *line;
-    void *context;
-    struct weir_buf text;
-};
-
-static int print_record(void *context, const struct weir_wal_place *place,
-                        const struct weir_wal_record *record, struct weir_error *err)
-{
-    struct line_target *target = context;
-
-    if (target->line == NULL || record->type == WEIR_WAL_TYPE_OWN) {
-        return WEIR_OK;
-    }
-    weir_buf_reset(&target->text);
-    weir_buf_printf(&target->text, "%s:%llu lsn %llu ", place->name,
-                    (unsigned long long)place->offset, (unsigned long long)record->lsn);
-    weir_frame_print(record, &target->text);
-    weir_buf_put_u8(&target->text, 0);
-    if (target->text.failed) {
-        return weir_error_set(err, WEIR_ENOMEM, "no memory for a line");
-    }
-    target->line(target->context, (const char *)target->text.data);
-    return WEIR_OK;
-}
-
-int weir_log_read(const char *dir, weir_line_fn *line, void *context, char **ret_summary,
-                  struct weir_error *err)
-{
-    struct line_target target = { .line = line, .context = context };
-    struct weir_wal_report report;
-    struct weir_buf text = { 0 };
-    struct weir_io *io = NULL;
-    int rc = weir_io_open(WEIR_IO_POSIX, &io, err);
-
-    if (rc == WEIR_OK) {
-        rc = weir_wal_verify(io, dir, print_record, &target, &report, err);
-    }
-    if (rc == WEIR_OK) {
-        weir_buf_printf(
-            &text,
-            "%llu records (lsn %llu to %llu) of %llu bytes in %llu segments, %llu torn "
-            "bytes at the end",
-            (unsigned long long)report.record_count, (unsigned long long)report.first_lsn,
-            (unsigned long long)report.last_lsn, (unsigned long long)report.record_bytes,
-            (unsigned long long)report.segment_count, (unsigned long long)report.torn_bytes);
-        rc = take_text(&text, ret_summary, err);
-    }
-    weir_buf_fini(&text);
-    weir_buf_fini(&target.text);
-    weir_io_close(io);
-    return rc;
 }

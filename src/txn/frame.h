@@ -85,5 +85,7 @@ int weir_void_frame_decode(const struct weir_wal_record *record, struct weir_are
 
 /* Appends one line that tells a record to people. */
 void weir_frame_print(const struct weir_wal_record *record, struct weir_buf *ret);
+/* Appends the members of a JSON object that tell it to programs: "kind":"plan",... */
+void weir_frame_print_json(const struct weir_wal_record *record, struct weir_buf *ret);
 
 #endif

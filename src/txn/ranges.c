@@ -126,21 +126,6 @@ int weir_ranges_decode(struct weir_reader *reader, struct weir_arena *arena,
     return WEIR_OK;
 }
 
-/* As a JSON string without the quotes. Names of topics need no escapes; table names may. */
-static void print_json_text(struct weir_str text, struct weir_buf *ret)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\') {
-            weir_buf_printf(ret, "\\%c", c);
-        } else if (c < 0x20) {
-            weir_buf_printf(ret, "\\u%04x", c);
-        } else {
-            weir_buf_put_u8(ret, c);
-        }
-    }
-}
-
 void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf *ret)
 {
     const char *separator = "";
@@ -152,9 +137,9 @@ void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf
             continue;
         }
         weir_buf_printf(ret, "%s\"", separator);
-        print_json_text(range->source, ret);
+        weir_buf_append_json(ret, range->source);
         weir_buf_append_text(ret, "/");
-        print_json_text(range->stream, ret);
+        weir_buf_append_json(ret, range->stream);
         weir_buf_printf(ret, "/%d\": [%lld, %lld]", range->number, (long long)range->first.next,
                         (long long)range->end.next);
         separator = ", ";
