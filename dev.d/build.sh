@@ -1,16 +1,17 @@
 # shellcheck shell=bash
 # build.sh: compiles weir; generates the docs that come from its tables; runs benches.
 #
-# Uses     meson and ninja. build/gcc is what people and tests use; build/clang, build/asan
-#          and build/tsan hold the other builds of `./dev test`.
+# Uses     meson and ninja. build/gcc is what people and tests use; build/clang, build/asan,
+#          build/tsan and build/fail hold the other builds of `./dev test`.
 
 verb build "compiles weir with gcc into build/gcc"
 usage_build() {
     cat <<'TEXT'
-usage: ./dev build [gcc|clang|asan|tsan]...
+usage: ./dev build [gcc|clang|asan|tsan|fail]...
 
 Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised; asan is
-built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer.
+built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer; fail is
+the program alone with the points at which WEIR_FAIL makes it die, for tests.
 The program is build/weir.
 TEXT
 }
@@ -34,7 +35,7 @@ Writes docs/REFERENCE.md anew, by `weir reference`.
 TEXT
 }
 
-readonly -a FLAVOURS=(gcc clang asan tsan)
+readonly -a FLAVOURS=(gcc clang asan tsan fail)
 
 # Where the program is found by people, tests, benches and the demo, wherever meson puts it.
 export WEIR=$BUILD/weir
@@ -50,7 +51,11 @@ verb_build() {
         verb_setup
     fi
     for flavour in "${@:-gcc}"; do
-        build_flavour "$flavour"
+        if [[ $flavour == fail ]]; then
+            build_fail_points
+        else
+            build_flavour "$flavour"
+        fi
     done
 }
 
@@ -67,6 +72,9 @@ build_flavour() {
 # The program alone: building the tests takes as long again and more.
 build_program() { build_flavour gcc src/cli/weir; }
 
+# A program that can be told where to die: the one that people use has nothing of it.
+build_fail_points() { build_flavour fail src/cli/weir; }
+
 configure() {
     local dir=$BUILD/$1
     local -a options=(-Dwerror=true)
@@ -75,6 +83,10 @@ configure() {
         asan) options+=(--buildtype=debug -Doptimization=1 "-Db_sanitize=address,undefined") ;;
         tsan) options+=(--buildtype=debug -Doptimization=1 -Db_sanitize=thread) ;;
         clang) local -x CC=clang CXX=clang++ ;;
+        fail)
+            options+=(-Dfail_points=true)
+            local -x CC=gcc CXX=g++
+            ;;
         gcc) local -x CC=gcc CXX=g++ ;;
     esac
     rm -rf "$dir" # what an interrupted configuration left is of no use

@@ -159,6 +159,7 @@ suite_integration() {
     local rc=0
     local -a select=()
     build_flavour gcc
+    build_fail_points
     [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")
     "$VENV/bin/python" -m pytest "$ROOT/tests/oracle" "$ROOT/tests/integration" -q --durations=10 \
         -o cache_dir="$BUILD/pytest-cache" --junitxml="$REPORTS/integration.xml" "${select[@]}" \

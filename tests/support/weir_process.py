@@ -59,6 +59,7 @@ class Weir:
 
     def __init__(self, pipeline: Path, data: Path, env: dict[str, str], log: Path | None = None):
         self.pipeline, self.data, self.env = Path(pipeline), Path(data), env
+        self.program: Path | None = None  # another build than that of the other tests
         self.log_path = log or Path(f"{data}.log")
         self.process: subprocess.Popen | None = None
         self.log_begin = 0  # where the lines of the present life begin
@@ -68,7 +69,7 @@ class Weir:
     def start(self, *arguments: str, until_caught_up: bool = False) -> "Weir":
         assert not self.is_running, "one life after another"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        command = [binary(), "run", self.pipeline, "--data", self.data, *arguments]
+        command = [self.program or binary(), "run", self.pipeline, "--data", self.data, *arguments]
         if until_caught_up:
             command.append("--until-caught-up")
         with open(self.log_path, "ab") as log:
