@@ -2,16 +2,17 @@
 # build.sh: compiles weir; generates the docs that come from its tables; runs benches.
 #
 # Uses     meson and ninja. build/gcc is what people and tests use; build/clang, build/asan,
-#          build/tsan and build/fail hold the other builds of `./dev test`.
+#          build/tsan, build/fail and build/fuzz hold the other builds.
 
 verb build "compiles weir with gcc into build/gcc"
 usage_build() {
     cat <<'TEXT'
-usage: ./dev build [gcc|clang|asan|tsan|fail]...
+usage: ./dev build [gcc|clang|asan|tsan|fail|fuzz]...
 
 Compiles weir (default: gcc), with warnings as errors. gcc and clang are optimised; asan is
 built for the address and undefined-behaviour sanitizers, tsan for the thread sanitizer; fail is
-the program alone with the points at which WEIR_FAIL makes it die, for tests.
+the program alone with the points at which WEIR_FAIL makes it die, for tests; fuzz is built for
+libFuzzer and the sanitizers of asan (see ./dev fuzz).
 The program is build/weir.
 TEXT
 }
@@ -35,7 +36,7 @@ Writes docs/REFERENCE.md anew, by `weir reference`.
 TEXT
 }
 
-readonly -a FLAVOURS=(gcc clang asan tsan fail)
+readonly -a FLAVOURS=(gcc clang asan tsan fail fuzz)
 
 # Where the program is found by people, tests, benches and the demo, wherever meson puts it.
 export WEIR=$BUILD/weir
@@ -86,6 +87,11 @@ configure() {
         fail)
             options+=(-Dfail_points=true)
             local -x CC=gcc CXX=g++
+            ;;
+        fuzz)
+            local -x CC=clang CXX=clang++
+            local -x CFLAGS=-fsanitize=fuzzer-no-link CXXFLAGS=-fsanitize=fuzzer-no-link
+            options+=(-Dfuzz=true -Db_lundef=false "-Db_sanitize=address,undefined")
             ;;
         gcc) local -x CC=gcc CXX=g++ ;;
     esac

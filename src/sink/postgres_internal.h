@@ -162,6 +162,10 @@ int weir_postgres_claim(void *self, const struct weir_claim *claim, struct weir_
 int weir_postgres_look(void *self, struct weir_ledger *ret, struct weir_error *err);
 int weir_postgres_repartition(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
                               struct weir_error *err);
+/* Reads the rows of weir.ledger, partition by partition; what a hand put there may be anything.
+ * WEIR_ECONFLICT, reason "ledger_uneven". ret->uuid is not filled. */
+int weir_postgres_parse_ledger(struct weir_postgres_sink *sink, const PGresult *result,
+                               struct weir_ledger *ret, struct weir_error *err);
 /* Appends the call of weir.advance() for a part. */
 void weir_postgres_advance(const struct weir_postgres_sink *sink,
                            const struct weir_postgres_part *part, struct weir_buf *ret);

@@ -184,6 +184,20 @@ static int parse_ends(struct weir_postgres_sink *sink, const PGresult *result,
     return WEIR_OK;
 }
 
+int weir_postgres_parse_ledger(struct weir_postgres_sink *sink, const PGresult *result,
+                               struct weir_ledger *ret, struct weir_error *err)
+{
+    *ret = (struct weir_ledger){ .count = (uint32_t)PQntuples(result) };
+    bool good = ret->count <= WEIR_OUTPUT_PARTITIONS_MAX;
+    for (uint32_t r = 0; good && r < ret->count; r++) {
+        good = parse_row(result, (int)r, &ret->rows[r]) && ret->rows[r].partitions == ret->count;
+        if (ret->rows[r].generation > ret->generation) {
+            ret->generation = ret->rows[r].generation;
+        }
+    }
+    return good ? parse_ends(sink, result, ret, err) : damaged(sink, err);
+}
+
 /* All rows in one statement; none of them is WEIR_OK with count 0. */
 static int read_ledger(struct weir_postgres_sink *sink, PGconn *connection,
                        const uint8_t uuid[WEIR_UUID_BYTES], struct weir_ledger *ret,
@@ -211,16 +225,8 @@ static int read_ledger(struct weir_postgres_sink *sink, PGconn *connection,
     if (rc != WEIR_OK) {
         return rc;
     }
-    *ret = (struct weir_ledger){ .count = (uint32_t)PQntuples(result) };
+    rc = weir_postgres_parse_ledger(sink, result, ret, err);
     memcpy(ret->uuid, uuid, WEIR_UUID_BYTES);
-    bool good = ret->count <= WEIR_OUTPUT_PARTITIONS_MAX;
-    for (uint32_t r = 0; good && r < ret->count; r++) {
-        good = parse_row(result, (int)r, &ret->rows[r]) && ret->rows[r].partitions == ret->count;
-        if (ret->rows[r].generation > ret->generation) {
-            ret->generation = ret->rows[r].generation;
-        }
-    }
-    rc = good ? parse_ends(sink, result, ret, err) : damaged(sink, err);
     PQclear(result);
     return rc;
 }
