@@ -33,7 +33,7 @@ _weir() {
             return
             ;;
         --faults)
-            _weir_words 'all kill kill-start kill-drain freeze dir-lost dir-old dir-cloned pg-restart
+            _weir_words 'all kill kill-start kill-drain freeze dir-lost dir-old dir-cloned pg-cut pg-restart
                 kafka-restart' "$word"
             return
             ;;

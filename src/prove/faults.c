@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+    CUTS = 3,
     ATTEMPTS_MAX = 8, /* lives for one fault */
     EXIT_FENCED = 76,
     EXIT_TERMINATED = 128 + 15, /* SIGTERM while it was still recovering: as a kill */
@@ -298,8 +299,9 @@ static enum played freeze(struct prove_stage *stage, uint32_t left)
         return GAVE_UP;
     }
     if (!prove_life_wait(zombie, frozen_s, &status)) {
-        return prove_interrupted() ? GAVE_UP
-                                   : give_up(stage, "frozen, overtaken, it woke up and went on", 0);
+        return prove_interrupted()
+                   ? GAVE_UP
+                   : give_up(stage, "frozen and overtaken, it woke up and did not end", 0);
     }
     return status == EXIT_FENCED
                ? PLAYED
@@ -374,6 +376,35 @@ static enum played run_clone(struct prove_stage *stage, uint32_t left)
     return played == PLAYED ? bring_up(stage) : played;
 }
 
+/* The server ends its sessions, a few times, wherever they are: every step must survive a lost line. */
+static enum played cut_sessions(struct prove_stage *stage, uint32_t left)
+{
+    char sql[512];
+    struct weir_error err;
+    enum played played = bring_up(stage);
+
+    (void)snprintf(
+        sql, sizeof(sql),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+        "starts_with(application_name, 'weir ' || (SELECT replace(uuid::text, '-', '') FROM "
+        "weir.pipeline WHERE name = '%s'))",
+        stage->pipeline);
+    for (int i = 0; i < CUTS && played == PLAYED; i++) {
+        release(stage, left);
+        prove_sleep(prove_chance_within(&stage->chance, 2 * running_s));
+        if (i == 0) {
+            note(stage, PROVE_PG_CUT, now(stage));
+        }
+        if (!is_done(stage, prove_session_run(stage->look, sql, NULL, NULL, &err), &err)) {
+            return GAVE_UP;
+        }
+    }
+    prove_sleep(settle_s);
+    (void)prove_stage_moved(stage);
+    release(stage, left);
+    return played == PLAYED ? bring_up(stage) : played;
+}
+
 static enum played restart_server(struct prove_stage *stage, enum prove_fault kind,
                                   const char *command, uint32_t left)
 {
@@ -414,6 +445,8 @@ static enum played play_once(struct prove_stage *stage, enum prove_fault kind, u
         return put_back(stage, left);
     case PROVE_DIR_CLONED:
         return run_clone(stage, left);
+    case PROVE_PG_CUT:
+        return cut_sessions(stage, left);
     case PROVE_PG_RESTART:
         return restart_server(stage, kind, stage->options->pg_restart, left);
     case PROVE_KAFKA_RESTART:

@@ -56,7 +56,8 @@ def test_exactly_once_holds(stage: Stage):
     assert status == 0 and found["held"]
     assert found["sent"] == found["rows"] > 0
     assert found["missing"]["count"] == found["doubled"]["count"] == 0
-    kinds = {"kill", "kill-start", "kill-drain", "freeze", "dir-lost", "dir-old", "dir-cloned"}
+    kinds = {"kill", "kill-start", "kill-drain", "freeze", "dir-lost", "dir-old", "dir-cloned",
+             "pg-cut"}
     assert kinds < found["faults"].keys()
     assert found["faults"]["all"]["tried"] == found["faults"]["all"]["survived"] == len(found["events"])
     assert found["looks"] > 5
@@ -83,7 +84,8 @@ def test_offsets_committed_after_the_rows_are_convicted(stage: Stage):
     assert found["missing"]["count"] == 0
     schema, topic, directory = left_behind(stage)  # the evidence is kept
     assert (stage.dir / directory / "sent").exists()
-    AdminClient({"bootstrap.servers": stage.kafka.bootstrap}).delete_topics([topic])[topic].result(10)
+    admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
+    admin.delete_topics([topic])[topic].result(10)  # the next test looks for what is left
 
 
 def test_an_interrupt_cleans_up(stage: Stage):

@@ -16,6 +16,7 @@ import psycopg
 from confluent_kafka import Consumer, TopicPartition
 
 BATCH_ROWS = 100
+BATCHES_PER_OFFSET = 5  # a client that commits offsets by itself does it every few seconds
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
     # Assigned by hand: a group would make each new life wait until the dead one is given up.
     consumer.assign(consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=10))
     with psycopg.connect(os.environ["WEIR_PROVE_DSN"]) as connection, connection.cursor() as cursor:
+        batches = 0
         while True:
             messages = [m for m in consumer.consume(BATCH_ROWS, timeout=0.2) if not m.error()]
             if not messages:
@@ -35,7 +37,9 @@ def main() -> None:
             cursor.executemany(f"INSERT INTO {table} (id, body) VALUES (%s, %s)",
                                [(row["id"], row["body"]) for row in rows])
             connection.commit()
-            consumer.commit(asynchronous=False)
+            batches += 1
+            if batches % BATCHES_PER_OFFSET == 0:
+                consumer.commit(asynchronous=False)
 
 
 if __name__ == "__main__":
