@@ -18,14 +18,16 @@ Suites: ${TEST_SUITES[*]} (default: all).
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
   model        the commit protocol alone, all its states, rules on and off (./dev model)
+  sim          many seeds of the simulator, and each known-bad variant until it is caught
   integration  expressions against PostgreSQL; the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
 TEXT
 }
 
-readonly -a TEST_SUITES=(unit clang asan tsan lint model integration)
+readonly -a TEST_SUITES=(unit clang asan tsan lint model sim integration)
 readonly REPORTS=$BUILD/reports
+readonly WEIR_SIM_SEEDS=${WEIR_SIM_SEEDS:-40000}
 
 PASSED=0 FAILED=0 SKIPPED=0
 TEST_FILTER=
@@ -152,6 +154,21 @@ meson_tests() {
     "${TEST_WRAPPER[@]}" meson test -C "$dir" --no-rebuild --timeout-multiplier 3 \
         --print-errorlogs "${names[@]}" >&2 || rc=$?
     tally meson "$1" "$dir/meson-logs/testlog.json"
+    return $rc
+}
+
+# Histories of the simulator, and the rules it must notice when they are left out (docs/TESTING.md).
+suite_sim() {
+    local rc=0 passed=0 failed=0 p f
+    build_flavour gcc tests/sim/sim
+    "$BUILD/gcc/tests/sim/sim" --seeds "0..$((WEIR_SIM_SEEDS - 1))" --jobs "$(nproc)" \
+        >"$REPORTS/sim.txt" || rc=$?
+    "$BUILD/gcc/tests/sim/sim" --all-variants --jobs "$(nproc)" >>"$REPORTS/sim.txt" || rc=$?
+    cat "$REPORTS/sim.txt" >&2
+    while read -r p f; do
+        passed=$((passed + p)) failed=$((failed + f))
+    done < <(sed -nE 's/^(sim|variants): ([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$REPORTS/sim.txt")
+    echo "$passed $failed 0" >"$REPORTS/sim.tally"
     return $rc
 }
 

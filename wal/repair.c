@@ -18,6 +18,7 @@
 
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 
 static int remove_file(struct weir_wal *wal, const char *name, struct weir_error *err)
 {
@@ -189,7 +190,9 @@ static int mend(struct weir_wal *wal, const struct wal_scan *scan, struct weir_e
         rc = open_segment(wal, wal_active(wal)->number, &wal->file, err);
     }
     if (rc == WEIR_OK) {
-        rc = WEIR_FAIL_AROUND(start_write_again, write_again(wal, from, scan->end, err), err);
+        rc = WEIR_FAIL_AROUND(
+            start_write_again,
+            WEIR_VARIANT(found_not_synced) ? WEIR_OK : write_again(wal, from, scan->end, err), err);
     }
     if (rc == WEIR_OK && scan->torn_bytes > 0) {
         rc = WEIR_FAIL_AROUND(start_cut_tail,

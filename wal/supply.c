@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 
 /* Zeros to write; never written to, so it takes up no memory of its own. */
 static _Alignas(WEIR_IO_ALIGN_BYTES) uint8_t zeros[WAL_ZERO_CHUNK_BYTES];
@@ -158,8 +159,10 @@ static int recycle(struct weir_wal *wal, struct weir_error *err)
     rc = WEIR_FAIL_AROUND(log_recycle_rename, weir_io_rename(wal->io, from, to, &cause), &cause);
     if (rc == WEIR_OK) {
         forget_oldest(wal);
-        rc = WEIR_FAIL_AROUND(log_recycle_sync_dir, weir_io_sync_dir(wal->io, wal->dir, &cause),
-                              &cause); /* P2, P3 */
+        rc = WEIR_FAIL_AROUND(
+            log_recycle_sync_dir,
+            WEIR_VARIANT(name_not_synced) ? WEIR_OK : weir_io_sync_dir(wal->io, wal->dir, &cause),
+            &cause); /* P2, P3 */
     }
     if (rc != WEIR_OK) {
         weir_io_file_close(wal->io, file);
@@ -216,8 +219,10 @@ static int finish_filling(struct weir_wal *wal, struct weir_error *err)
             rc = WEIR_FAIL_AROUND(log_segment_rename, weir_io_rename(wal->io, from, to, err), err);
         }
         if (rc == WEIR_OK) {
-            rc = WEIR_FAIL_AROUND(log_segment_sync_dir, weir_io_sync_dir(wal->io, wal->dir, err),
-                                  err); /* P2 */
+            rc = WEIR_FAIL_AROUND(
+                log_segment_sync_dir,
+                WEIR_VARIANT(name_not_synced) ? WEIR_OK : weir_io_sync_dir(wal->io, wal->dir, err),
+                err); /* P2 */
         }
         if (rc != WEIR_OK) {
             return rc;

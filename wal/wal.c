@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/fail_point.h"
+#include "base/variant.h"
 
 /* --- Failure -------------------------------------------------------------------------------- */
 
@@ -45,8 +46,7 @@ int wal_failed_before(const struct weir_wal *wal, struct weir_error *err)
 static int group_reserve(struct wal_group *group, uint64_t bytes, struct weir_error *err)
 {
     size_t need = group->used_bytes + (size_t)bytes;
-    size_t capacity =
-        group->capacity_bytes == 0 ? WEIR_WAL_SEGMENT_BYTES_MIN : group->capacity_bytes;
+    size_t capacity = group->capacity_bytes == 0 ? WAL_GROUP_BYTES_MIN : group->capacity_bytes;
 
     if (need <= group->capacity_bytes) {
         return WEIR_OK;
@@ -146,7 +146,7 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
 {
     struct weir_error cause = { 0 };
 
-    if (wal->write.code != WEIR_OK) {
+    if (wal->write.code != WEIR_OK && !WEIR_VARIANT(failed_write_is_done)) {
         (void)weir_error_set_errno(&cause, WEIR_EIO, wal->write.sys_errno,
                                    "write %zu bytes at %" PRIu64 " of %s/%016" PRIu64 ".wal",
                                    wal->write.bytes, wal->write.at, wal->dir,

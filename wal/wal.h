@@ -23,7 +23,11 @@
 enum {
     WEIR_WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024, /* bytes of one record, without header */
     WEIR_WAL_WAITING_BYTES_MAX = 8 * 1024 * 1024, /* several records waiting for one write */
+#ifdef WEIR_WITH_VARIANTS /* the simulator: a header and two small records */
+    WEIR_WAL_SEGMENT_BYTES_MIN = 12 * 1024,
+#else
     WEIR_WAL_SEGMENT_BYTES_MIN = 64 * 1024,
+#endif
     WEIR_WAL_SEGMENT_BYTES_MAX = 1024 * 1024 * 1024,
     WEIR_WAL_SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024,
     WEIR_WAL_TYPE_OWN = 0, /* record type of the log's own marks; users have 1 to 255 */

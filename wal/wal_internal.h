@@ -15,7 +15,8 @@
 #include "wal/scan.h"
 
 enum {
-    WAL_ZERO_CHUNK_BYTES = 1024 * 1024,                    /* of one preparing write */
+    WAL_ZERO_CHUNK_BYTES = 1024 * 1024, /* of one preparing write */
+    WAL_GROUP_BYTES_MIN = 64 * 1024,
     WAL_GROUP_KEEP_BYTES = 2 * WEIR_WAL_WAITING_BYTES_MAX, /* longer buffers are given back */
 };
 

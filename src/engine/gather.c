@@ -8,6 +8,7 @@
  * GA2  A rebuilt batch is closed only when every source has come to the end of its ranges. */
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "engine/engine_internal.h"
 
 void weir_gather_forget(struct weir_engine *engine)
@@ -17,7 +18,7 @@ void weir_gather_forget(struct weir_engine *engine)
     weir_arena_reset(&gather->arena);
     weir_arena_reset(&engine->inbox);
     *gather = (struct weir_gather){ .arena = gather->arena };
-    engine->must_seek = true;
+    engine->must_seek = !WEIR_VARIANT(seek_forgotten);
 }
 
 /* --- From records to rows ------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/variant.h"
 #include "engine/engine_internal.h"
 
 int weir_inputs_open(struct weir_engine *engine, struct weir_error *err)
@@ -196,7 +197,8 @@ static int place_partition(struct weir_input *input, uint32_t p, const struct we
         *ret_until = *ret_at;
         return rc;
     }
-    *ret_at = work->kind == WEIR_WORK_REBUILD ? range->first : range->end;
+    bool is_rebuild = work->kind == WEIR_WORK_REBUILD && !WEIR_VARIANT(rebuild_other_ranges);
+    *ret_at = is_rebuild ? range->first : range->end;
     *ret_until = range->end;
     return WEIR_OK;
 }
@@ -244,9 +246,32 @@ bool weir_inputs_note(struct weir_input *input)
     return went_back;
 }
 
+/* Whether every range of a source names a partition that is known. */
+static bool knows_all(const struct weir_input *input, struct weir_ranges ranges)
+{
+    for (uint32_t i = 0; i < ranges.count; i++) {
+        if (weir_str_equal(ranges.items[i].source, weir_str_from(input->plan->name)) &&
+            find_partition(input, &ranges.items[i]) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int weir_inputs_seek(struct weir_engine *engine, const struct weir_work *work,
                      struct weir_error *err)
 {
+    bool is_complete = true;
+
+    for (uint32_t i = 0; i < engine->plan->source_count; i++) {
+        is_complete = is_complete && knows_all(&engine->inputs[i], work->ranges);
+    }
+    if (!is_complete) { /* another instance may have read a partition that is new to us */
+        int rc = weir_inputs_discover(engine, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+    }
     for (uint32_t i = 0; i < engine->plan->source_count; i++) {
         int rc = seek_input(engine, &engine->inputs[i], work, err);
         if (rc != WEIR_OK) {

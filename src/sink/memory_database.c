@@ -11,53 +11,15 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/variant.h"
 #include "sink/row_encode.h"
 
-enum { INJECTIONS_MAX = 32, NAME_BYTES_MAX = 64, TRANSACTION_BLOCK_BYTES = 1024 };
-
-struct stored_row {
-    const char *table; /* "schema.name" */
-    bool keyed;
-    struct weir_str key;
-    struct weir_memory_row row;
-};
-
-/* One transaction; all that it points to is in its arena. */
-struct transaction {
-    struct weir_arena arena;
-    const char *pipeline;     /* of a claim; NULL: a commit */
-    struct weir_ledger after; /* the ledger rows that it wrote: all of them, or one */
-    struct stored_row *rows;
-    size_t row_count;
-    struct weir_memory_letter *letters;
-    size_t letter_count;
-    /* What the ledger must say for it to get in (commits only). */
-    struct weir_ledger_step step;
-};
-
-struct transaction_list {
-    struct transaction **items;
-    size_t count, max;
-};
-
-struct weir_memory_database {
-    struct weir_memory_database *next;
-    char name[NAME_BYTES_MAX];
-    uint32_t refs;
-    struct transaction_list committed;
-    struct transaction_list late;
-    bool late_lingers;
-    struct weir_memory_injection injections[INJECTIONS_MAX];
-    uint32_t injection_count;
-    uint32_t away_count;
-    weir_memory_refuses refuses;
-    void *refuses_context;
-};
+enum { TRANSACTION_BLOCK_BYTES = 1024 };
 
 /* Every database of the process, as servers stand at addresses. */
 static struct weir_memory_database *databases;
 
-static void transaction_free(struct transaction *transaction)
+static void transaction_free(struct weir_memory_transaction *transaction)
 {
     if (transaction != NULL) {
         weir_arena_fini(&transaction->arena);
@@ -65,9 +27,9 @@ static void transaction_free(struct transaction *transaction)
     }
 }
 
-static struct transaction *transaction_new(void)
+static struct weir_memory_transaction *transaction_new(void)
 {
-    struct transaction *ret = calloc(1, sizeof(*ret));
+    struct weir_memory_transaction *ret = calloc(1, sizeof(*ret));
 
     if (ret != NULL) {
         weir_arena_init(&ret->arena, TRANSACTION_BLOCK_BYTES);
@@ -75,11 +37,13 @@ static struct transaction *transaction_new(void)
     return ret;
 }
 
-static bool list_add(struct transaction_list *list, struct transaction *transaction)
+static bool list_add(struct weir_memory_transactions *list,
+                     struct weir_memory_transaction *transaction)
 {
     if (list->count == list->max) {
         size_t max = list->max == 0 ? 16 : list->max * 2;
-        struct transaction **items = reallocarray(list->items, max, sizeof(struct transaction *));
+        struct weir_memory_transaction **items =
+            reallocarray(list->items, max, sizeof(struct weir_memory_transaction *));
 
         if (items == NULL) {
             return false;
@@ -91,7 +55,7 @@ static bool list_add(struct transaction_list *list, struct transaction *transact
     return true;
 }
 
-static void list_cut(struct transaction_list *list, size_t count)
+static void list_cut(struct weir_memory_transactions *list, size_t count)
 {
     while (list->count > count) {
         transaction_free(list->items[--list->count]);
@@ -162,7 +126,7 @@ const uint8_t *weir_memory_pipeline_uuid(const struct weir_memory_database *data
                                          const char *name)
 {
     for (size_t i = database->committed.count; i > 0; i--) {
-        const struct transaction *transaction = database->committed.items[i - 1];
+        const struct weir_memory_transaction *transaction = database->committed.items[i - 1];
         if (transaction->pipeline != NULL && strcmp(transaction->pipeline, name) == 0) {
             return transaction->after.uuid;
         }
@@ -178,7 +142,7 @@ void weir_memory_read_ledger(const struct weir_memory_database *database, const 
     *ret = (struct weir_ledger){ 0 };
     memcpy(ret->uuid, uuid, WEIR_UUID_BYTES);
     for (size_t i = database->committed.count; i > 0; i--) {
-        const struct transaction *transaction = database->committed.items[i - 1];
+        const struct weir_memory_transaction *transaction = database->committed.items[i - 1];
 
         if (!same_uuid(transaction->after.uuid, uuid)) {
             continue;
@@ -199,24 +163,89 @@ void weir_memory_read_ledger(const struct weir_memory_database *database, const 
     }
 }
 
-int weir_memory_write_ledger(struct weir_memory_database *database, const char *name,
-                             const struct weir_ledger *ledger, struct weir_error *err)
+static struct weir_memory_transaction *make_claim(const char *name, const struct weir_ledger *seen,
+                                                  const struct weir_ledger *ledger)
 {
-    struct transaction *transaction = transaction_new();
-    bool ok = transaction != NULL;
+    struct weir_memory_transaction *ret = transaction_new();
 
-    if (ok) {
-        transaction->after = *ledger;
-        transaction->pipeline = weir_arena_copy(&transaction->arena, weir_str_from(name));
-        ok = transaction->pipeline != NULL;
+    if (ret == NULL) {
+        return NULL;
     }
+    ret->after = *ledger;
+    ret->pipeline = weir_arena_copy(&ret->arena, weir_str_from(name));
+    bool ok = ret->pipeline != NULL;
     for (uint32_t r = 0; ok && r < ledger->count; r++) {
-        struct weir_str *ends = &transaction->after.rows[r].ends;
-        *ends = keep_str(&transaction->arena, *ends);
+        struct weir_str *ends = &ret->after.rows[r].ends;
+        *ends = keep_str(&ret->arena, *ends);
         ok = ends->data != NULL;
     }
-    if (!ok || !list_add(&database->committed, transaction)) {
-        transaction_free(transaction);
+    if (!ok) {
+        transaction_free(ret);
+        return NULL;
+    }
+    ret->seen_generation = seen->generation;
+    memcpy(ret->seen_owner, seen->rows[0].owner, WEIR_UUID_BYTES);
+    return ret;
+}
+
+/* M2 for a claim: nobody else has taken the ledger since it was read. */
+static bool claim_allowed(const struct weir_memory_database *database,
+                          const struct weir_memory_transaction *claim)
+{
+    const uint8_t *uuid = weir_memory_pipeline_uuid(database, claim->pipeline);
+    struct weir_ledger now;
+
+    if (WEIR_VARIANT(claim_without_compare)) {
+        return true;
+    }
+    if (uuid == NULL || claim->seen_generation == 0) {
+        return uuid == NULL && claim->seen_generation == 0;
+    }
+    weir_memory_read_ledger(database, uuid, &now);
+    return same_uuid(uuid, claim->after.uuid) && now.generation == claim->seen_generation &&
+           same_uuid(now.rows[0].owner, claim->seen_owner);
+}
+
+/* A claim writes the rows as they are when it gets in: it takes the owner, not the batch. */
+static void refresh_claim(const struct weir_memory_database *database,
+                          struct weir_memory_transaction *claim)
+{
+    struct weir_ledger now;
+
+    weir_memory_read_ledger(database, claim->after.uuid, &now);
+    for (uint32_t r = 0; r < now.count && now.count == claim->after.count; r++) {
+        struct weir_ledger_row *row = &claim->after.rows[r];
+        struct weir_ledger_row was = *row;
+        struct weir_str ends = keep_str(&claim->arena, now.rows[r].ends);
+
+        weir_assert(ends.data != NULL);
+        *row = now.rows[r];
+        row->ends = ends;
+        row->generation = was.generation;
+        memcpy(row->owner, was.owner, WEIR_UUID_BYTES);
+    }
+}
+
+static bool get_in(struct weir_memory_database *database,
+                   struct weir_memory_transaction *transaction)
+{
+    if (!list_add(&database->committed, transaction)) {
+        return false;
+    }
+    if (database->play.got_in != NULL) {
+        database->play.got_in(database->play.context, transaction);
+    }
+    return true;
+}
+
+int weir_memory_write_ledger(struct weir_memory_database *database, const char *name,
+                             const struct weir_ledger *seen, const struct weir_ledger *ledger,
+                             bool late, struct weir_error *err)
+{
+    struct weir_memory_transaction *claim = make_claim(name, seen, ledger);
+
+    if (claim == NULL || !(late ? list_add(&database->late, claim) : get_in(database, claim))) {
+        transaction_free(claim);
         return weir_error_set(err, WEIR_ENOMEM, "no memory for the ledger");
     }
     return WEIR_OK;
@@ -224,7 +253,7 @@ int weir_memory_write_ledger(struct weir_memory_database *database, const char *
 
 /* ---- commits ---- */
 
-static bool copy_table(struct transaction *to, const struct weir_memory_commit *commit,
+static bool copy_table(struct weir_memory_transaction *to, const struct weir_memory_commit *commit,
                        const struct weir_part_table *from)
 {
     const char *schema = from->target->schema == NULL ? "public" : from->target->schema;
@@ -239,9 +268,9 @@ static bool copy_table(struct transaction *to, const struct weir_memory_commit *
     for (uint32_t i = 0; i < count; i++) {
         uint32_t r = weir_part_send_row(from, i);
         const struct weir_record *origin = from->origins[r];
-        struct stored_row *row = &to->rows[to->row_count++];
+        struct weir_memory_stored *row = &to->rows[to->row_count++];
 
-        *row = (struct stored_row){
+        *row = (struct weir_memory_stored){
             .table = name,
             .keyed = from->target->key_count != 0,
             .row = { .batch = commit->step->batch,
@@ -261,7 +290,8 @@ static bool copy_table(struct transaction *to, const struct weir_memory_commit *
     return true;
 }
 
-static bool copy_letters(struct transaction *to, const struct weir_memory_commit *commit)
+static bool copy_letters(struct weir_memory_transaction *to,
+                         const struct weir_memory_commit *commit)
 {
     const struct weir_part *part = commit->part;
 
@@ -280,10 +310,10 @@ static bool copy_letters(struct transaction *to, const struct weir_memory_commit
 }
 
 /* The transaction as the server holds it open: rows in, ledger row about to be changed. */
-static struct transaction *make_transaction(const struct weir_memory_commit *commit,
-                                            uint32_t partitions)
+static struct weir_memory_transaction *make_transaction(const struct weir_memory_commit *commit,
+                                                        uint32_t partitions)
 {
-    struct transaction *ret = transaction_new();
+    struct weir_memory_transaction *ret = transaction_new();
     const struct weir_ledger_step *step = commit->step;
     size_t row_count = 0;
 
@@ -323,7 +353,7 @@ static struct transaction *make_transaction(const struct weir_memory_commit *com
 
 /* M2: the compare-and-set. */
 static bool ledger_allows(const struct weir_memory_database *database,
-                          const struct transaction *transaction)
+                          const struct weir_memory_transaction *transaction)
 {
     const struct weir_ledger_row *want = &transaction->after.rows[0];
     const struct weir_ledger_step *step = &transaction->step;
@@ -334,7 +364,8 @@ static bool ledger_allows(const struct weir_memory_database *database,
         return false;
     }
     const struct weir_ledger_row *row = &now.rows[want->partition];
-    if (row->generation != want->generation || !same_uuid(row->owner, want->owner)) {
+    bool is_owner = row->generation == want->generation && same_uuid(row->owner, want->owner);
+    if (!is_owner && !WEIR_VARIANT(advance_any_owner)) {
         return false;
     }
     if (row->batch == step->batch && step->repeat_allowed) {
@@ -344,20 +375,75 @@ static bool ledger_allows(const struct weir_memory_database *database,
            weir_digest_equal(row->plan, step->previous_plan);
 }
 
-static bool take_injection(struct weir_memory_database *database,
-                           const struct weir_memory_commit *commit, enum weir_memory_fault *ret)
+/* Whether a transaction that has advanced, and has not ended, holds the ledger's row; UINT32_MAX: any
+ * row of the pipeline. */
+static bool row_is_held(const struct weir_memory_database *database, const uint8_t *uuid,
+                        uint32_t partition)
 {
-    for (uint32_t i = 0; i < database->injection_count; i++) {
-        struct weir_memory_injection *injection = &database->injections[i];
-
-        if (injection->count != 0 &&
-            (injection->batch == 0 || injection->batch == commit->step->batch) &&
-            (injection->partition == UINT32_MAX || injection->partition == commit->partition)) {
-            injection->count--;
-            *ret = injection->fault;
+    for (size_t i = 0; i < database->late.count; i++) {
+        const struct weir_memory_transaction *late = database->late.items[i];
+        if (late->has_advanced && same_uuid(late->after.uuid, uuid) &&
+            (partition == UINT32_MAX || late->after.rows[0].partition == partition)) {
             return true;
         }
     }
+    return false;
+}
+
+bool weir_memory_is_held(const struct weir_memory_database *database, const uint8_t *uuid)
+{
+    return row_is_held(database, uuid, UINT32_MAX);
+}
+
+/* Faults that leave nothing behind in the server; NONE: it is another one. */
+static enum weir_sink_outcome fail_plainly(enum weir_memory_fault fault, struct weir_error *err)
+{
+    switch (fault) {
+    case WEIR_MEMORY_ROLLED_BACK:
+        (void)weir_error_set(err, WEIR_EREFUSED, "deadlock detected (SQLSTATE 40P01)");
+        return WEIR_SINK_ROLLED_BACK;
+    case WEIR_MEMORY_BROKEN:
+        (void)weir_error_set(err, WEIR_ESCHEMA, "the table does not exist (SQLSTATE 42P01)");
+        return WEIR_SINK_BROKEN;
+    case WEIR_MEMORY_LOST_BEFORE:
+        (void)weir_error_set(err, WEIR_EAWAY, "connection lost");
+        return WEIR_SINK_LOST;
+    case WEIR_MEMORY_LOST_AFTER:
+    case WEIR_MEMORY_LATE:
+    case WEIR_MEMORY_LATE_LOCKED:
+        break;
+    }
+    return WEIR_SINK_NONE;
+}
+
+/* Rows without their step of the ledger: what must never be. */
+static void keep_rows_alone(struct weir_memory_database *database,
+                            struct weir_memory_transaction *transaction)
+{
+    transaction->after.count = 0;
+    if (!get_in(database, transaction)) {
+        transaction_free(transaction);
+    }
+}
+
+/* The transaction in the server's hands: in, late, or freed. */
+static bool carry_out(struct weir_memory_database *database,
+                      struct weir_memory_transaction *transaction, bool is_late, bool is_locked)
+{
+    bool allowed = ledger_allows(database, transaction);
+
+    transaction->has_advanced = is_late && is_locked && allowed;
+    if (is_late && (allowed || !is_locked) && list_add(&database->late, transaction)) {
+        return true;
+    }
+    if (!is_late && allowed && get_in(database, transaction)) {
+        return true;
+    }
+    if (!is_late && !allowed && WEIR_VARIANT(advance_without_raise)) {
+        keep_rows_alone(database, transaction);
+        return true;
+    }
+    transaction_free(transaction);
     return false;
 }
 
@@ -365,38 +451,39 @@ enum weir_sink_outcome weir_memory_commit(struct weir_memory_database *database,
                                           const struct weir_memory_commit *commit,
                                           struct weir_error *err)
 {
-    struct weir_ledger now;
     enum weir_memory_fault fault = WEIR_MEMORY_LOST_AFTER;
-    bool faulty = take_injection(database, commit, &fault);
+    struct weir_ledger now;
 
-    if (faulty && fault == WEIR_MEMORY_ROLLED_BACK) {
-        (void)weir_error_set(err, WEIR_EREFUSED, "deadlock detected (SQLSTATE 40P01)");
-        return WEIR_SINK_ROLLED_BACK;
-    }
-    if (faulty && fault == WEIR_MEMORY_BROKEN) {
-        (void)weir_error_set(err, WEIR_ESCHEMA, "the table does not exist (SQLSTATE 42P01)");
-        return WEIR_SINK_BROKEN;
-    }
-    if (faulty && fault == WEIR_MEMORY_LOST_BEFORE) {
-        (void)weir_error_set(err, WEIR_EAWAY, "connection lost");
-        return WEIR_SINK_LOST;
+    if (row_is_held(database, commit->uuid, commit->partition)) {
+        return WEIR_SINK_NONE; /* advance waits for the row */
     }
     weir_memory_read_ledger(database, commit->uuid, &now);
-    struct transaction *transaction = make_transaction(commit, now.count);
+    struct weir_memory_transaction *transaction = make_transaction(commit, now.count);
     if (transaction == NULL) {
         (void)weir_error_set(err, WEIR_ENOMEM, "no memory for a transaction");
         return WEIR_SINK_BROKEN;
     }
-    bool late = faulty && fault == WEIR_MEMORY_LATE;
-    bool allowed = late || ledger_allows(database, transaction);
-    if (!allowed || !list_add(late ? &database->late : &database->committed, transaction)) {
-        transaction_free(transaction);
+    bool faulty = weir_memory_take_fault(database, commit, &fault);
+    enum weir_sink_outcome outcome = faulty ? fail_plainly(fault, err) : WEIR_SINK_NONE;
+    if (database->play.tried != NULL) {
+        database->play.tried(database->play.context, transaction, outcome == WEIR_SINK_ROLLED_BACK);
     }
+    if (outcome != WEIR_SINK_NONE) {
+        if (outcome == WEIR_SINK_LOST && WEIR_VARIANT(rows_without_ledger)) {
+            keep_rows_alone(database, transaction);
+        } else {
+            transaction_free(transaction);
+        }
+        return outcome;
+    }
+    bool is_locked = faulty && fault == WEIR_MEMORY_LATE_LOCKED;
+    bool is_late = faulty && (fault == WEIR_MEMORY_LATE || is_locked);
+    bool in = carry_out(database, transaction, is_late, is_locked);
     if (faulty) {
         (void)weir_error_set(err, WEIR_EAWAY, "connection lost");
         return WEIR_SINK_LOST;
     }
-    if (!allowed) {
+    if (!in) {
         (void)weir_error_set(err, WEIR_EREFUSED,
                              "the ledger's row of partition %u is not at batch %llu of this owner",
                              commit->partition, (unsigned long long)commit->step->batch - 1);
@@ -405,67 +492,60 @@ enum weir_sink_outcome weir_memory_commit(struct weir_memory_database *database,
     return WEIR_SINK_COMMITTED;
 }
 
-/* ---- faults ---- */
+/* ---- transactions of dead clients, and going back ---- */
 
-void weir_memory_inject(struct weir_memory_database *database,
-                        const struct weir_memory_injection *injection)
+uint32_t weir_memory_late_count(const struct weir_memory_database *database)
 {
-    if (injection == NULL) {
-        database->injection_count = 0;
-        return;
+    return (uint32_t)database->late.count;
+}
+
+static struct weir_memory_transaction *take_late(struct weir_memory_database *database,
+                                                 size_t index)
+{
+    struct weir_memory_transaction *ret = database->late.items[index];
+
+    database->late.count--;
+    memmove(database->late.items + index, database->late.items + index + 1,
+            (database->late.count - index) * sizeof(struct weir_memory_transaction *));
+    return ret;
+}
+
+bool weir_memory_end_late(struct weir_memory_database *database, uint32_t index, bool commits)
+{
+    struct weir_memory_transaction *late = database->late.items[index];
+    bool is_claim = late->pipeline != NULL;
+    bool waits = !late->has_advanced && commits &&
+                 row_is_held(database, late->after.uuid,
+                             is_claim ? UINT32_MAX : late->after.rows[0].partition);
+
+    if (waits) {
+        return false;
     }
-    weir_assert(database->injection_count < INJECTIONS_MAX);
-    database->injections[database->injection_count++] = *injection;
-}
-
-void weir_memory_go_away(struct weir_memory_database *database, uint32_t count)
-{
-    database->away_count = count;
-}
-
-int weir_memory_reach(struct weir_memory_database *database, struct weir_error *err)
-{
-    if (database->away_count != 0) {
-        database->away_count--;
-        return weir_error_set(err, WEIR_EAWAY, "memory database \"%s\" does not answer",
-                              database->name);
+    late = take_late(database, index);
+    if (commits && is_claim && claim_allowed(database, late)) {
+        refresh_claim(database, late);
+        commits = get_in(database, late);
+    } else if (commits && !is_claim && (late->has_advanced || ledger_allows(database, late))) {
+        commits = get_in(database, late);
+    } else if (commits && !is_claim && WEIR_VARIANT(advance_without_raise)) {
+        keep_rows_alone(database, late);
+    } else {
+        commits = false;
     }
-    return WEIR_OK;
-}
-
-void weir_memory_refuse(struct weir_memory_database *database, weir_memory_refuses refuses,
-                        void *context)
-{
-    database->refuses = refuses;
-    database->refuses_context = context;
-}
-
-bool weir_memory_row_refused(const struct weir_memory_database *database, const char *table,
-                             const struct weir_record *origin)
-{
-    return database->refuses != NULL && database->refuses(database->refuses_context, table, origin);
+    if (!commits) {
+        transaction_free(late);
+    }
+    return true;
 }
 
 uint32_t weir_memory_deliver_late(struct weir_memory_database *database)
 {
-    uint32_t delivered = 0;
+    size_t before = database->committed.count;
 
-    for (size_t i = 0; i < database->late.count; i++) {
-        struct transaction *transaction = database->late.items[i];
-
-        if (ledger_allows(database, transaction) && list_add(&database->committed, transaction)) {
-            delivered++;
-        } else {
-            transaction_free(transaction);
-        }
+    for (uint32_t i = 0; i < database->late.count;) {
+        i = weir_memory_end_late(database, i, true) ? 0 : i + 1;
     }
-    database->late.count = 0;
-    return delivered;
-}
-
-void weir_memory_late_linger(struct weir_memory_database *database, bool linger)
-{
-    database->late_lingers = linger;
+    return (uint32_t)(database->committed.count - before);
 }
 
 void weir_memory_terminate_others(struct weir_memory_database *database, const uint8_t *uuid,
@@ -474,9 +554,10 @@ void weir_memory_terminate_others(struct weir_memory_database *database, const u
     size_t kept = 0;
 
     for (size_t i = 0; i < database->late.count; i++) {
-        struct transaction *transaction = database->late.items[i];
+        struct weir_memory_transaction *transaction = database->late.items[i];
         bool ours = same_uuid(transaction->after.uuid, uuid) &&
                     same_uuid(transaction->after.rows[0].owner, owner);
+        ours = ours || transaction->pipeline != NULL; /* who waits for a lock is not looked for */
 
         if (database->late_lingers || ours || !same_uuid(transaction->after.uuid, uuid)) {
             database->late.items[kept++] = transaction;
@@ -492,110 +573,15 @@ void weir_memory_go_back(struct weir_memory_database *database, uint32_t count)
     size_t have = database->committed.count;
 
     list_cut(&database->committed, count > have ? 0 : have - count);
+    database->lives++;
+    for (size_t i = 0; i < database->late.count; i++) {
+        if (database->late.items[i]->has_advanced) { /* it was open in the server that is gone */
+            transaction_free(take_late(database, i--));
+        }
+    }
 }
 
 uint32_t weir_memory_transaction_count(const struct weir_memory_database *database)
 {
     return (uint32_t)database->committed.count;
-}
-
-/* ---- looking inside ---- */
-
-/* By key; of equal keys the younger first. */
-static int compare_stored(const void *left, const void *right)
-{
-    const struct stored_row *a = *(const struct stored_row *const *)left;
-    const struct stored_row *b = *(const struct stored_row *const *)right;
-    int order = weir_str_compare(a->key, b->key);
-
-    return order != 0 ? order : (a->row.batch < b->row.batch) - (a->row.batch > b->row.batch);
-}
-
-int weir_memory_table_rows(const struct weir_memory_database *database, const char *table,
-                           struct weir_memory_row **ret_rows, size_t *ret_count)
-{
-    size_t count = 0, kept = 0;
-
-    for (size_t i = 0; i < database->committed.count; i++) {
-        count += database->committed.items[i]->row_count;
-    }
-    const struct stored_row **found = calloc(count + 1, sizeof(struct stored_row *));
-    struct weir_memory_row *rows = calloc(count + 1, sizeof(*rows));
-    if (found == NULL || rows == NULL) {
-        free(found);
-        free(rows);
-        return WEIR_ENOMEM;
-    }
-    count = 0;
-    for (size_t i = 0; i < database->committed.count; i++) {
-        const struct transaction *transaction = database->committed.items[i];
-        for (size_t r = 0; r < transaction->row_count; r++) {
-            if (strcmp(transaction->rows[r].table, table) == 0) {
-                found[count++] = &transaction->rows[r];
-            }
-        }
-    }
-    bool keyed = count != 0 && found[0]->keyed;
-    if (keyed) {
-        qsort(found, count, sizeof(struct stored_row *), compare_stored);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!keyed || i == 0 || !weir_str_equal(found[i - 1]->key, found[i]->key)) {
-            rows[kept++] = found[i]->row;
-        }
-    }
-    free(found);
-    *ret_rows = rows;
-    *ret_count = kept;
-    return WEIR_OK;
-}
-
-struct weir_str weir_memory_row_field(const struct weir_memory_row *row, uint32_t column)
-{
-    const uint8_t *field = (const uint8_t *)row->bytes.data + WEIR_ROW_HEADER_BYTES;
-
-    while (column-- != 0) {
-        field = weir_field_next(field);
-    }
-    int32_t bytes = weir_field_bytes(field);
-    return bytes < 0
-               ? (struct weir_str){ 0 }
-               : (struct weir_str){ (const char *)field + WEIR_FIELD_HEADER_BYTES, (size_t)bytes };
-}
-
-int64_t weir_memory_row_integer(const struct weir_memory_row *row, uint32_t column)
-{
-    struct weir_str field = weir_memory_row_field(row, column);
-    uint64_t ret = field.len != 0 && ((uint8_t)field.data[0] & 0x80) != 0 ? UINT64_MAX : 0;
-
-    for (size_t i = 0; i < field.len; i++) {
-        ret = ret << 8 | (uint8_t)field.data[i];
-    }
-    return (int64_t)ret;
-}
-
-int weir_memory_dead_letters(const struct weir_memory_database *database,
-                             struct weir_memory_letter **ret_letters, size_t *ret_count)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < database->committed.count; i++) {
-        count += database->committed.items[i]->letter_count;
-    }
-    struct weir_memory_letter *letters = calloc(count + 1, sizeof(*letters));
-    if (letters == NULL) {
-        return WEIR_ENOMEM;
-    }
-    count = 0;
-    for (size_t i = 0; i < database->committed.count; i++) {
-        const struct transaction *transaction = database->committed.items[i];
-        if (transaction->letter_count > 0) { /* without any, letters may be NULL */
-            memcpy(letters + count, transaction->letters,
-                   transaction->letter_count * sizeof(*letters));
-            count += transaction->letter_count;
-        }
-    }
-    *ret_letters = letters;
-    *ret_count = count;
-    return WEIR_OK;
 }

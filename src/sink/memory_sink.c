@@ -1,14 +1,15 @@
 /* memory_sink.c: the client's side of the memory sink: the calls of sink.h.
  *
  * Uses     part.h for the rows of a part, memory_database.h for what the server would do.
- * A commit is decided when poll() finds it, so a caller that counts on an answer within commit()
- * fails here as it would with a real server. An eventfd wakes whoever sleeps on wait_fds().
+ * The answer to a commit comes by poll(), so a caller that counts on one within commit() fails here as
+ * it would with a real server; what the server does may happen earlier (weir_memory_play). An eventfd wakes whoever sleeps on wait_fds().
  * K1 to K3 of sink.h. Checked by tests/contract/test_sink_contract.c. */
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/variant.h"
 #include "sink/memory_database.h"
 
 enum part_state {
@@ -20,7 +21,11 @@ enum part_state {
 struct memory_part {
     struct weir_part rows;
     enum part_state state;
+    bool is_broken;   /* its connection, as it was told: resend() makes a new one */
+    uint64_t life;    /* of the database, when its connection was made */
+    bool has_rows_in; /* its rows hold the locks of their keys */
     bool allowed;
+    struct weir_sink_event decided; /* outcome NONE: not yet */
     struct weir_ledger_step step;
     struct weir_buf step_bytes; /* of the step's strings */
 };
@@ -129,7 +134,7 @@ static int check(void *self, struct weir_error *err)
 {
     struct memory_sink *sink = self;
 
-    return weir_memory_reach(sink->database, err);
+    return weir_memory_reach(sink->database, NULL, err);
 }
 
 /* ---- the ledger ---- */
@@ -150,17 +155,33 @@ static void stamp(struct memory_sink *sink, const struct weir_claim *claim,
     sink->generation = ledger->generation;
 }
 
-static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
-                        struct weir_error *err)
+/* The ledger of a pipeline that the sink does not know yet. */
+static void make_ledger(const struct memory_sink *sink, const struct weir_claim *claim,
+                        struct weir_ledger *ret)
 {
-    struct memory_sink *sink = self;
-    const uint8_t *uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
-    struct weir_ledger ledger = { 0 };
-    int rc = weir_memory_reach(sink->database, err);
-
-    if (rc != WEIR_OK) {
-        return rc;
+    *ret = (struct weir_ledger){ .created = true, .count = sink->args.partitions };
+    memcpy(ret->uuid, claim->uuid, WEIR_UUID_BYTES);
+    for (uint32_t p = 0; p < ret->count; p++) {
+        ret->rows[p] = (struct weir_ledger_row){ .partition = p,
+                                                 .partitions = ret->count,
+                                                 .definition = claim->definition,
+                                                 .ends = WEIR_STR("") };
     }
+}
+
+/* A claim finds a sound server: every part gets a connection to it. */
+static void connect_all(struct memory_sink *sink)
+{
+    for (uint32_t s = 0; s < sink->args.slots; s++) {
+        for (uint32_t p = 0; p < sink->args.partitions; p++) {
+            sink->batches[s].parts[p].life = sink->database->lives;
+            sink->batches[s].parts[p].is_broken = false;
+        }
+    }
+}
+
+static int check_known(const uint8_t *uuid, const struct weir_claim *claim, struct weir_error *err)
+{
     if (uuid == NULL && claim->uuid_known) {
         return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_missing",
                                      "the sink knows no pipeline \"%s\"", claim->name);
@@ -169,34 +190,62 @@ static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_
         return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_of_another",
                                      "the sink's pipeline \"%s\" is another one", claim->name);
     }
-    if (uuid == NULL) {
-        memcpy(ledger.uuid, claim->uuid, WEIR_UUID_BYTES);
-        ledger.created = true;
-        ledger.count = sink->args.partitions;
-        for (uint32_t p = 0; p < ledger.count; p++) {
-            ledger.rows[p] = (struct weir_ledger_row){ .partition = p,
-                                                       .partitions = ledger.count,
-                                                       .definition = claim->definition,
-                                                       .ends = WEIR_STR("") };
-        }
-    } else {
-        weir_memory_terminate_others(sink->database, uuid, claim->owner);
-        weir_memory_read_ledger(sink->database, uuid, &ledger);
+    return WEIR_OK;
+}
+
+static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
+                        struct weir_error *err)
+{
+    struct memory_sink *sink = self;
+    struct weir_ledger early = { 0 };
+    struct weir_ledger seen = { 0 };
+    struct weir_ledger ledger;
+    bool is_late;
+    const uint8_t *uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
+
+    if (uuid != NULL && WEIR_VARIANT(ledger_before_claim)) {
+        weir_memory_read_ledger(sink->database, uuid, &early);
     }
-    stamp(sink, claim, &ledger);
-    rc = weir_memory_write_ledger(sink->database, claim->name, &ledger, err);
+    int rc = weir_memory_reach(sink->database, &is_late, err);
+    uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
+    if (rc == WEIR_OK) {
+        rc = check_known(uuid, claim, err);
+    }
     if (rc != WEIR_OK) {
         return rc;
     }
+    if (uuid == NULL || WEIR_VARIANT(claim_makes_ledger_anew)) {
+        make_ledger(sink, claim, &ledger);
+    } else {
+        weir_memory_terminate_others(sink->database, uuid, claim->owner);
+        if (weir_memory_is_held(sink->database, uuid) && !WEIR_VARIANT(claim_ignores_row_lock)) {
+            return weir_error_set(err, WEIR_EAWAY, "canceling statement due to lock timeout");
+        }
+        weir_memory_read_ledger(sink->database, uuid, &seen);
+        ledger = seen;
+    }
+    stamp(sink, claim, &ledger);
+    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, is_late, err);
+    if (rc == WEIR_OK && is_late) {
+        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
+    }
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    connect_all(sink);
     weir_memory_read_ledger(sink->database, sink->uuid, ret);
     ret->created = ledger.created;
+    if (early.count != 0 && WEIR_VARIANT(ledger_before_claim)) {
+        early.generation = ret->generation;
+        *ret = early;
+    }
     return WEIR_OK;
 }
 
 static int look(void *self, struct weir_ledger *ret, struct weir_error *err)
 {
     struct memory_sink *sink = self;
-    int rc = weir_memory_reach(sink->database, err);
+    int rc = weir_memory_reach(sink->database, NULL, err);
 
     if (rc == WEIR_OK) {
         weir_memory_read_ledger(sink->database, sink->uuid, ret);
@@ -208,8 +257,9 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
                        struct weir_error *err)
 {
     struct memory_sink *sink = self;
+    struct weir_ledger seen;
     struct weir_ledger ledger;
-    int rc = weir_memory_reach(sink->database, err);
+    int rc = weir_memory_reach(sink->database, NULL, err);
 
     if (rc != WEIR_OK) {
         return rc;
@@ -226,6 +276,7 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
                                          "the partitions are at different batches");
         }
     }
+    seen = ledger;
     ledger.count = sink->args.partitions;
     for (uint32_t p = 0; p < ledger.count; p++) {
         ledger.rows[p] = ledger.rows[0];
@@ -236,7 +287,7 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
         ledger.rows[p].output = (struct weir_digest){ 0 };
     }
     stamp(sink, claim, &ledger);
-    rc = weir_memory_write_ledger(sink->database, claim->name, &ledger, err);
+    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, false, err);
     if (rc == WEIR_OK) {
         weir_memory_read_ledger(sink->database, sink->uuid, ret);
     }
@@ -278,7 +329,9 @@ static int begin(void *self, uint64_t number, struct weir_error *err)
     batch->finished = false;
     for (uint32_t p = 0; p < sink->args.partitions; p++) {
         batch->parts[p].state = PART_SENDING;
+        batch->parts[p].has_rows_in = false;
         batch->parts[p].allowed = false;
+        batch->parts[p].decided.outcome = WEIR_SINK_NONE;
     }
     return WEIR_OK;
 }
@@ -316,6 +369,111 @@ static int finish(void *self, uint64_t number, struct weir_sink_tally *ret_talli
     return WEIR_OK;
 }
 
+static const char refusal[] = "new row violates a check constraint";
+
+static bool holds_refused(const struct memory_sink *sink, const struct memory_part *part)
+{
+    for (uint32_t t = 0; t < part->rows.table_count; t++) {
+        const struct weir_part_table *table = &part->rows.tables[t];
+        for (uint32_t i = 0; i < weir_part_send_count(table); i++) {
+            const struct weir_record *origin = table->origins[weir_part_send_row(table, i)];
+            if (weir_memory_row_refused(sink->database, table->target->name, origin)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_keys(const struct weir_part *part)
+{
+    for (uint32_t t = 0; t < part->table_count; t++) {
+        if (part->tables[t].target->key_count != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool share_key(const struct weir_part *a, const struct weir_part *b)
+{
+    for (uint32_t t = 0; t < a->table_count; t++) {
+        const struct weir_part_table *left = &a->tables[t];
+        const struct weir_part_table *right = &b->tables[t];
+        for (uint32_t i = 0; left->target->key_count != 0 && i < weir_part_send_count(left); i++) {
+            struct weir_str key = weir_part_key(left, weir_part_send_row(left, i));
+            for (uint32_t j = 0; j < weir_part_send_count(right); j++) {
+                if (weir_str_equal(key, weir_part_key(right, weir_part_send_row(right, j)))) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* Upserts wait for open transactions that hold the same keys, and are not sent before those of
+ * earlier batches are there. */
+static bool waits_for_keys(const struct memory_sink *sink, uint64_t number,
+                           const struct memory_part *part)
+{
+    for (uint32_t s = 0; s < sink->args.slots; s++) {
+        const struct memory_batch *batch = &sink->batches[s];
+        for (uint32_t p = 0; batch->number != 0 && p < sink->args.partitions; p++) {
+            const struct memory_part *other = &batch->parts[p];
+            if (other == part || other->state != PART_SENDING) {
+                continue;
+            }
+            if ((other->has_rows_in || batch->number < number) &&
+                share_key(&part->rows, &other->rows)) {
+                return true;
+            }
+            if (!other->has_rows_in && batch->number < number && has_keys(&part->rows)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What becomes of a part whose rows are all on their way. */
+static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
+{
+    struct memory_part *part = part_of(sink, batch, p);
+    struct weir_sink_event *event = &part->decided;
+
+    if (part->state != PART_SENDING || event->outcome != WEIR_SINK_NONE) {
+        return;
+    }
+    *event = (struct weir_sink_event){ .batch = batch, .partition = p };
+    if (part->life != sink->database->lives) {
+        (void)weir_error_set(&event->err, WEIR_EAWAY, "connection lost");
+        event->outcome = WEIR_SINK_LOST;
+        return;
+    }
+    if (!part->has_rows_in && waits_for_keys(sink, batch, part)) {
+        return;
+    }
+    part->has_rows_in = true;
+    if (holds_refused(sink, part)) {
+        (void)weir_error_set(&event->err, WEIR_EDATA, "%s (SQLSTATE 23514)", refusal);
+        event->outcome = WEIR_SINK_ROW_REFUSED;
+        return;
+    }
+    if (!part->allowed) {
+        return;
+    }
+    struct weir_memory_commit commit_now = {
+        .uuid = sink->uuid,
+        .owner = sink->owner,
+        .generation = sink->generation,
+        .partition = p,
+        .step = &part->step,
+        .part = &part->rows,
+    };
+    event->outcome = weir_memory_commit(sink->database, &commit_now, &event->err);
+}
+
 static int commit(void *self, uint64_t number, uint32_t partition,
                   const struct weir_ledger_step *step, struct weir_error *err)
 {
@@ -332,6 +490,9 @@ static int commit(void *self, uint64_t number, uint32_t partition,
     part->step.ends = (struct weir_str){ (const char *)part->step_bytes.data, step->ends.len };
     part->step.ranges_json = (struct weir_str){ 0 }; /* for people only */
     part->allowed = true;
+    if (weir_memory_decides_at_once(sink->database)) {
+        decide(sink, number, partition);
+    }
     wake(sink);
     return WEIR_OK;
 }
@@ -342,6 +503,7 @@ static void rollback(void *self, uint64_t batch, uint32_t partition)
 
     if (part->state == PART_SENDING) {
         part->state = PART_UNSENT;
+        part->decided.outcome = WEIR_SINK_NONE;
     }
 }
 
@@ -349,17 +511,19 @@ static int resend(void *self, uint64_t batch, uint32_t partition, struct weir_er
 {
     struct memory_sink *sink = self;
     struct memory_part *part = part_of(sink, batch, partition);
-    int rc = weir_memory_reach(sink->database, err);
+    int rc = weir_memory_reach(sink->database, NULL, err);
 
     weir_assert(part->state != PART_IN);
     if (rc == WEIR_OK) {
+        part->life = part->is_broken ? sink->database->lives : part->life;
+        part->is_broken = false;
         part->state = PART_SENDING;
+        part->has_rows_in = false;
+        part->decided.outcome = WEIR_SINK_NONE;
         wake(sink);
     }
     return rc;
 }
-
-static const char refusal[] = "new row violates a check constraint";
 
 /* The rows of a table that the server refuses; *ret is the caller's to free. */
 static int find_refused(const struct memory_sink *sink, const struct weir_part_table *table,
@@ -390,27 +554,13 @@ static int find_refused(const struct memory_sink *sink, const struct weir_part_t
     return WEIR_OK;
 }
 
-static bool holds_refused(const struct memory_sink *sink, const struct memory_part *part)
-{
-    for (uint32_t t = 0; t < part->rows.table_count; t++) {
-        const struct weir_part_table *table = &part->rows.tables[t];
-        for (uint32_t i = 0; i < weir_part_send_count(table); i++) {
-            const struct weir_record *origin = table->origins[weir_part_send_row(table, i)];
-            if (weir_memory_row_refused(sink->database, table->target->name, origin)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static int isolate(void *self, uint64_t batch, uint32_t partition, struct weir_sink_search *ret,
                    struct weir_error *err)
 {
     struct memory_sink *sink = self;
     struct memory_part *part = part_of(sink, batch, partition);
     struct weir_sink_search search = { 0 };
-    int rc = weir_memory_reach(sink->database, err);
+    int rc = weir_memory_reach(sink->database, NULL, err);
 
     for (uint32_t t = 0; t < part->rows.table_count && rc == WEIR_OK; t++) {
         struct weir_part_culprit *culprits = NULL;
@@ -448,28 +598,6 @@ static void release(void *self, uint64_t number)
 
 /* ---- events ---- */
 
-/* What becomes of a part whose rows are all on their way; NONE: it waits for commit(). */
-static enum weir_sink_outcome decide(struct memory_sink *sink, struct memory_part *part,
-                                     uint32_t partition, struct weir_error *err)
-{
-    if (holds_refused(sink, part)) {
-        (void)weir_error_set(err, WEIR_EDATA, "%s (SQLSTATE 23514)", refusal);
-        return WEIR_SINK_ROW_REFUSED;
-    }
-    if (!part->allowed) {
-        return WEIR_SINK_NONE;
-    }
-    struct weir_memory_commit commit_now = {
-        .uuid = sink->uuid,
-        .owner = sink->owner,
-        .generation = sink->generation,
-        .partition = partition,
-        .step = &part->step,
-        .part = &part->rows,
-    };
-    return weir_memory_commit(sink->database, &commit_now, err);
-}
-
 static struct memory_batch *oldest_after(struct memory_sink *sink, uint64_t number)
 {
     struct memory_batch *found = NULL;
@@ -493,14 +621,13 @@ static int poll_sink(void *self, struct weir_sink_event *ret, struct weir_error 
     for (; batch != NULL; batch = oldest_after(sink, batch->number)) {
         for (uint32_t p = 0; p < sink->args.partitions && batch->finished; p++) {
             struct memory_part *part = &batch->parts[p];
-            struct weir_sink_event event = { .batch = batch->number, .partition = p };
 
-            if (part->state == PART_SENDING) {
-                event.outcome = decide(sink, part, p, &event.err);
-            }
-            if (event.outcome != WEIR_SINK_NONE) {
-                part->state = event.outcome == WEIR_SINK_COMMITTED ? PART_IN : PART_UNSENT;
-                *ret = event;
+            decide(sink, batch->number, p);
+            if (part->state == PART_SENDING && part->decided.outcome != WEIR_SINK_NONE) {
+                *ret = part->decided;
+                part->is_broken = ret->outcome == WEIR_SINK_LOST;
+                part->state = ret->outcome == WEIR_SINK_COMMITTED ? PART_IN : PART_UNSENT;
+                part->decided.outcome = WEIR_SINK_NONE;
                 return WEIR_OK;
             }
         }

@@ -30,6 +30,7 @@ enum weir_memory_fault {
     WEIR_MEMORY_LOST_AFTER,  /* committed (if the ledger allows), the answer is lost: LOST */
     WEIR_MEMORY_LATE,        /* LOST, and the server works on it until deliver_late() or a claim
                                 that terminates it */
+    WEIR_MEMORY_LATE_LOCKED, /* the same, and it has advanced already: it holds the ledger's row */
     WEIR_MEMORY_ROLLED_BACK, /* a deadlock: ROLLED_BACK */
     WEIR_MEMORY_BROKEN,      /* the table is gone: BROKEN */
 };
@@ -59,6 +60,33 @@ void weir_memory_refuse(struct weir_memory_database *database, weir_memory_refus
  * commits. */
 uint32_t weir_memory_deliver_late(struct weir_memory_database *database);
 void weir_memory_late_linger(struct weir_memory_database *database, bool linger);
+
+/* How many there are, and the end of one of them: it gets in if it can, or is rolled back. False: it
+ * waits for another one that holds the ledger's row. */
+uint32_t weir_memory_late_count(const struct weir_memory_database *database);
+bool weir_memory_end_late(struct weir_memory_database *database, uint32_t index, bool commits);
+
+/* A test that plays the server. Functions that are NULL leave it sound. */
+struct weir_memory_transaction;
+enum weir_memory_answer {
+    WEIR_MEMORY_ANSWERS,
+    WEIR_MEMORY_AWAY,    /* WEIR_EAWAY, nothing happened */
+    WEIR_MEMORY_AT_WORK, /* WEIR_EAWAY; a claim still waits in the server, any other call is gone */
+};
+struct weir_memory_play {
+    void *context;
+    /* A COMMIT; true: it meets with *ret. */
+    bool (*commit)(void *context, uint64_t batch, uint32_t partition, enum weir_memory_fault *ret);
+    /* Whether a COMMIT is decided at once, before anybody asks for its answer. */
+    bool (*at_once)(void *context);
+    /* The calls of weir_memory_go_away(). */
+    enum weir_memory_answer (*call)(void *context);
+    /* A COMMIT has reached the server; a transaction got in. memory_database.h tells what is in it. */
+    void (*tried)(void *context, const struct weir_memory_transaction *transaction,
+                  bool is_rolled_back);
+    void (*got_in)(void *context, const struct weir_memory_transaction *transaction);
+};
+void weir_memory_play(struct weir_memory_database *database, const struct weir_memory_play *play);
 
 /* Takes back the last `count` transactions (commits and claims alike), as a restored backup does. */
 void weir_memory_go_back(struct weir_memory_database *database, uint32_t count);

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 enum { FRUITLESS_SEARCHES_MAX = 3 };
@@ -126,6 +127,12 @@ static int handle_event(struct weir_txn *txn, uint32_t sink, struct weir_sink_ev
         break;
     case WEIR_SINK_REFUSED:
     case WEIR_SINK_LOST:
+        if (part->state == WEIR_PART_SENT &&
+            ((event->outcome == WEIR_SINK_LOST && WEIR_VARIANT(unknown_is_in)) ||
+             (event->outcome == WEIR_SINK_REFUSED && WEIR_VARIANT(refused_is_in)))) {
+            weir_part_move(part, WEIR_PART_IN);
+            break;
+        }
         weir_part_move(part, WEIR_PART_DOUBTFUL);
         txn->sink_states[sink].must_look = true;
         txn->sink_states[sink].was_refused |= event->outcome == WEIR_SINK_REFUSED;
@@ -177,6 +184,9 @@ static int poll_sinks(struct weir_txn *txn, struct weir_error *err)
 static void roll_back_later(struct weir_txn *txn, uint32_t sink, uint64_t n)
 {
     for (uint64_t later = n + 1; later <= txn->tip.id.batch + 1; later++) {
+        if (WEIR_VARIANT(later_upserts_stay)) {
+            return;
+        }
         struct weir_batch *batch = weir_txn_slot(txn, later);
         if (batch->state == WEIR_BATCH_FREE || batch->frame.id.batch != later) {
             continue;
@@ -321,7 +331,8 @@ static int mend(struct weir_txn *txn, struct weir_error *err)
 static bool may_step(const struct weir_txn *txn, const struct weir_batch *batch)
 {
     return batch->state == WEIR_BATCH_SEALED ||
-           (txn->args.mode == WEIR_TXN_AT_LEAST_ONCE && batch->state == WEIR_BATCH_SEALING);
+           ((txn->args.mode == WEIR_TXN_AT_LEAST_ONCE || WEIR_VARIANT(commit_before_seal)) &&
+            batch->state == WEIR_BATCH_SEALING);
 }
 
 static int allow_steps(struct weir_txn *txn, struct weir_batch *batch, struct weir_error *err)
@@ -341,9 +352,10 @@ static int allow_steps(struct weir_txn *txn, struct weir_batch *batch, struct we
         .repeat_allowed = txn->args.mode == WEIR_TXN_AT_LEAST_ONCE,
     };
 
-    weir_assert(frame->id.batch == txn->committed.id.batch + 1); /* CM2 */
-    weir_assert(batch->state == WEIR_BATCH_SEALED ||
-                txn->args.mode == WEIR_TXN_AT_LEAST_ONCE); /* CM1 */
+    weir_assert(frame->id.batch == txn->committed.id.batch + 1 ||
+                WEIR_VARIANT(step_out_of_order)); /* CM2 */
+    weir_assert(batch->state == WEIR_BATCH_SEALED || txn->args.mode == WEIR_TXN_AT_LEAST_ONCE ||
+                WEIR_VARIANT(commit_before_seal)); /* CM1 */
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
             struct weir_part *part = &batch->parts[s][p];
@@ -369,6 +381,9 @@ static bool is_in_everywhere(const struct weir_txn *txn, const struct weir_batch
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
             if (batch->parts[s][p].state != WEIR_PART_IN) {
                 return false;
+            }
+            if (WEIR_VARIANT(done_after_one_part)) {
+                return batch->state == WEIR_BATCH_SEALED;
             }
         }
     }
@@ -443,6 +458,10 @@ int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err)
         struct weir_batch *head = weir_txn_slot(txn, txn->head);
         if (may_step(txn, head)) {
             rc = allow_steps(txn, head, err);
+        }
+        if (rc == WEIR_OK && WEIR_VARIANT(step_out_of_order) && txn->head < txn->tip.id.batch &&
+            may_step(txn, weir_txn_slot(txn, txn->head + 1))) {
+            rc = allow_steps(txn, weir_txn_slot(txn, txn->head + 1), err);
         }
         if (rc != WEIR_OK || !is_in_everywhere(txn, head)) {
             break;

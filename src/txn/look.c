@@ -5,6 +5,7 @@
  *      back, anything else. [T2, T5]
  * Checked by tests/unit/txn/test_traces.c and tests/integration. */
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 /* What the row says of the head, the oldest batch that is not known to be in. */
@@ -25,6 +26,9 @@ static enum finding compare(const struct weir_txn *txn, const struct weir_ledger
         return FOUND_IN;
     }
     if (weir_batch_id_equal(id, txn->committed.id)) {
+        return FOUND_NOT_IN;
+    }
+    if (WEIR_VARIANT(going_back_unnoticed)) {
         return FOUND_NOT_IN;
     }
     return id.batch < txn->committed.id.batch ? FOUND_EARLIER : FOUND_STRANGER;
@@ -48,7 +52,8 @@ static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
         }
         return;
     }
-    if (part->step_allowed && txn->args.mode == WEIR_TXN_AT_MOST_ONCE) {
+    if (part->step_allowed && txn->args.mode == WEIR_TXN_AT_MOST_ONCE &&
+        !WEIR_VARIANT(drop_sent_again)) {
         txn->sinks[sink].ops->discard_rows(txn->sinks[sink].self, batch->frame.id.batch, p);
         part->is_dropped = true;
     }
@@ -79,7 +84,8 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
     const struct weir_ledger *ledger = &txn->sink_states[sink].ledger;
 
     for (uint32_t p = 0; p < ledger->count; p++) {
-        const struct weir_ledger_row *row = &ledger->rows[p];
+        const struct weir_ledger_row *row =
+            &ledger->rows[WEIR_VARIANT(look_at_one_partition) ? 0 : p];
         enum finding finding = compare(txn, row);
         if (finding == FOUND_EARLIER || (finding == FOUND_NOT_IN && was_in(txn, sink, p))) {
             went_back(txn, sink, "its ledger is at an earlier batch");
@@ -94,18 +100,21 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
         }
     }
     for (uint32_t p = 0; p < ledger->count; p++) {
+        const struct weir_ledger_row *row =
+            &ledger->rows[WEIR_VARIANT(look_at_one_partition) ? 0 : p];
         for (uint32_t i = 0; i < txn->args.in_flight; i++) {
             struct weir_batch *batch = &txn->slots[i];
             if (batch->state != WEIR_BATCH_FREE) {
                 bool is_head = batch->frame.id.batch == txn->head;
-                settle(txn, batch, sink, p, is_head && compare(txn, &ledger->rows[p]) == FOUND_IN);
+                settle(txn, batch, sink, p, is_head && compare(txn, row) == FOUND_IN);
             }
         }
     }
     return WEIR_OK;
 }
 
-/* at_least_once sends again what it is not sure of, without looking; rows may then show twice. */
+/* at_least_once with one partition sends again what it is not sure of, without looking; rows may then
+ * show twice. */
 static void send_blindly(struct weir_txn *txn, uint32_t sink)
 {
     for (uint32_t i = 0; i < txn->args.in_flight; i++) {
@@ -127,7 +136,9 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
     bool is_older = false;
     int rc;
 
-    if (txn->args.mode == WEIR_TXN_AT_LEAST_ONCE && !state->was_refused) {
+    bool is_single = txn->args.partitions == 1; /* several must not come apart (rule 5) */
+
+    if (txn->args.mode == WEIR_TXN_AT_LEAST_ONCE && !state->was_refused && is_single) {
         send_blindly(txn, sink);
         return WEIR_OK;
     }
@@ -138,6 +149,15 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
     weir_txn_retry_over(txn, &txn->sink_wait);
     state->must_look = false;
     state->was_refused = false;
+    rc = weir_txn_check_owner(txn, sink, &is_older, err);
+    if (rc == WEIR_OK && is_older) {
+        went_back(txn, sink, "its generation is older than ours");
+        return WEIR_OK;
+    }
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    /* Only now: another number of rows is that of an older or a newer owner, too. */
     if (state->ledger.count != txn->args.partitions) {
         return weir_error_set_reason(
             err, WEIR_ECONFLICT, "ledger_missing",
@@ -145,10 +165,5 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
             "restore schema weir, or run with another pipeline.name",
             txn->sinks[sink].name, state->ledger.count, txn->args.pipeline, txn->args.partitions);
     }
-    rc = weir_txn_check_owner(txn, sink, &is_older, err);
-    if (rc == WEIR_OK && is_older) {
-        went_back(txn, sink, "its generation is older than ours");
-        return WEIR_OK;
-    }
-    return rc == WEIR_OK ? settle_all(txn, sink, err) : rc;
+    return settle_all(txn, sink, err);
 }

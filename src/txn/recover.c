@@ -24,6 +24,7 @@
 #include "base/assert.h"
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 enum verdict { VERDICT_START, VERDICT_GO_ON, VERDICT_REBUILD, VERDICT_FOLLOW, VERDICT_CATCH_UP };
@@ -59,7 +60,7 @@ static void consider(struct evidence *found, const struct weir_ledger_row *row,
         if (view->count != 0 && row->batch < view->chain[0].id.batch) {
             found->any_behind = true;
         }
-    } else if (at < found->lowest_at) {
+    } else if (at < found->lowest_at || WEIR_VARIANT(rebuild_from_highest)) {
         found->lowest_at = at;
     }
     if (found->lowest == NULL || row->batch < found->lowest->batch) {
@@ -156,6 +157,9 @@ static int judge(const struct weir_txn *txn, const struct weir_log_view *view,
     rc = check_agreement(txn, found, err);
     if (rc == WEIR_OK) {
         *ret = found->lowest->batch == found->highest->batch ? VERDICT_FOLLOW : VERDICT_CATCH_UP;
+        if (WEIR_VARIANT(follow_highest) || WEIR_VARIANT(follow_lowest)) {
+            *ret = VERDICT_FOLLOW;
+        }
     }
     return rc;
 }
@@ -234,7 +238,8 @@ static int check_partitions(struct weir_txn *txn, const struct weir_log_view *vi
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         same_count = same_count && txn->sink_states[s].ledger.count == txn->args.partitions;
     }
-    if (same_map || (verdict != VERDICT_REBUILD && verdict != VERDICT_CATCH_UP)) {
+    if (same_map || WEIR_VARIANT(repartition_any_time) ||
+        (verdict != VERDICT_REBUILD && verdict != VERDICT_CATCH_UP)) {
         return same_count ? WEIR_OK : weir_txn_repartition(txn, err);
     }
     return conflict(err, "partitions_changed",
@@ -288,7 +293,7 @@ static int follow(struct weir_txn *txn, const struct weir_ledger_row *row, const
 
     weir_arena_init(&arena, 0);
     rc = decode_ends(row, &arena, &ends, err);
-    if (rc == WEIR_OK) {
+    if (rc == WEIR_OK && !WEIR_VARIANT(follow_without_void)) {
         rc = weir_txn_write_void(txn, id, ends, reason, err);
     }
     if (rc == WEIR_OK) {
@@ -393,7 +398,8 @@ static int carry_out(struct weir_txn *txn, const struct weir_log_view *view,
         return WEIR_FAIL_AROUND(recover_replay, rebuild(txn, view, found, err), err);
     case VERDICT_FOLLOW:
         return WEIR_FAIL_AROUND(recover_follow,
-                                follow(txn, found->highest,
+                                follow(txn,
+                                       WEIR_VARIANT(follow_lowest) ? found->lowest : found->highest,
                                        view->count == 0 ? "the log is gone"
                                                         : "another instance was at work, or the "
                                                           "log is an older copy",
@@ -438,7 +444,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
 
     /* A frame that is still being written belongs to the evidence: wait for it. */
     weir_wal_stat(txn->wal, &stat);
-    rc = weir_wal_wait(txn->wal, stat.last_lsn, err);
+    rc = WEIR_VARIANT(no_wait_for_frames) ? WEIR_OK : weir_wal_wait(txn->wal, stat.last_lsn, err);
     if (rc == WEIR_OK) {
         rc = weir_log_view_read(txn->wal, &view, err);
     }

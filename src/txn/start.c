@@ -9,6 +9,7 @@
 
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 enum { CLAIM_TRIES_MAX = 3 };
@@ -22,10 +23,12 @@ int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_we
     *ret_went_back = false;
     for (uint32_t p = 0; p < state->ledger.count; p++) {
         const struct weir_ledger_row *row = &state->ledger.rows[p];
+        bool is_another = memcmp(row->owner, txn->owner, sizeof(txn->owner)) != 0 &&
+                          !WEIR_VARIANT(owner_not_compared);
         if (row->generation < state->generation) {
             *ret_went_back = true;
-        } else if (row->generation > state->generation ||
-                   memcmp(row->owner, txn->owner, sizeof(txn->owner)) != 0) {
+        } else if ((row->generation > state->generation || is_another) &&
+                   !WEIR_VARIANT(never_fenced)) {
             return weir_error_set_reason(
                 err, WEIR_EFENCED, "fenced",
                 "another instance of pipeline \"%s\" took over in %s: generation %llu there, "
@@ -105,18 +108,26 @@ static int claim_all(struct weir_txn *txn, struct weir_error *err)
     uint64_t generation = largest_generation(txn); /* a sink that went back is overtaken */
     int rc = WEIR_OK;
 
+    if (WEIR_VARIANT(generation_not_above_own)) {
+        generation = 0;
+    }
     if (!txn->uuid_known) {
         rc = weir_io_random_bytes(txn->args.io, txn->uuid, sizeof(txn->uuid), err);
     }
     if (rc == WEIR_OK) {
         rc = weir_io_random_bytes(txn->args.io, txn->owner, sizeof(txn->owner), err); /* ST2 */
     }
+    if (WEIR_VARIANT(owner_not_drawn)) {
+        memset(txn->owner, 0, sizeof(txn->owner));
+    }
     for (uint32_t s = 0; rc == WEIR_OK && s < txn->args.sink_count; s++) {
         rc = claim_one(txn, s, generation, err);
         generation = txn->sink_states[s].generation;
     }
     for (uint32_t s = 0; rc == WEIR_OK && s < txn->args.sink_count; s++) {
-        rc = look_one(txn, s, err); /* ST1 */
+        if (!WEIR_VARIANT(ledger_before_claim)) {
+            rc = look_one(txn, s, err); /* ST1 */
+        }
     }
     if (rc == WEIR_OK) {
         txn->status.generation = generation;

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/fail_point.h"
 #include "base/log_line.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 enum {
@@ -260,7 +261,8 @@ static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_r
             return rc;
         }
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
-            bool is_in = is_rebuilt && txn->sink_states[s].ledger.rows[p].batch >= n;
+            bool is_in = is_rebuilt && !WEIR_VARIANT(held_parts_sent_again) &&
+                         txn->sink_states[s].ledger.rows[p].batch >= n;
             batch->parts[s][p] = (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD,
                                                      .sent_as_head = n == txn->head };
         }
@@ -328,7 +330,8 @@ int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
         return WEIR_OK;
     }
     rc = weir_txn_read_rebuild(txn, err);
-    if (rc == WEIR_OK && txn->args.mode == WEIR_TXN_AT_MOST_ONCE && txn->rebuild_in_log) {
+    if (rc == WEIR_OK && txn->args.mode == WEIR_TXN_AT_MOST_ONCE && txn->rebuild_in_log &&
+        !WEIR_VARIANT(sealed_sent_again)) {
         return WEIR_FAIL_AROUND(recover_drop, drop_sealed(txn, err), err);
     }
     if (rc == WEIR_OK) {
@@ -366,7 +369,7 @@ static int draw_time(struct weir_txn *txn, int64_t *ret, struct weir_error *err)
 {
     int64_t now = weir_io_now_us(txn->args.io);
 
-    if (now <= txn->last_t) {
+    if (now <= txn->last_t && !WEIR_VARIANT(time_of_the_clock)) {
         txn->status.clock_regressions++;
         now = txn->last_t + 1;
     }

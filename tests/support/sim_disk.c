@@ -6,6 +6,7 @@
  * D1  Between the two, clean sectors are equal. */
 #include "tests/support/sim_disk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,7 +228,7 @@ void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t b
     }
 }
 
-static uint64_t used_bytes(const struct sim_disk *disk)
+uint64_t sim_disk_used_bytes(const struct sim_disk *disk)
 {
     uint64_t used = 0;
 
@@ -240,7 +241,7 @@ static uint64_t used_bytes(const struct sim_disk *disk)
 bool sim_has_room(const struct sim_disk *disk, const struct inode *inode, uint64_t end)
 {
     return end <= inode->seen_bytes ||
-           used_bytes(disk) + (end - inode->seen_bytes) <= disk->limit_bytes;
+           sim_disk_used_bytes(disk) + (end - inode->seen_bytes) <= disk->limit_bytes;
 }
 
 /* --- Crashes -------------------------------------------------------------------------------- */
@@ -257,18 +258,28 @@ static void break_off(struct sim_disk *disk, struct weir_io_write *write)
     }
 }
 
+static void kill_process(struct sim_process *process)
+{
+    for (struct weir_io_write *write = process->first; process->alive && write != NULL;
+         write = write->next) {
+        break_off(process->disk, write);
+    }
+    process->alive = false;
+    for (size_t i = 0; i < process->locked_count; i++) {
+        free(process->locked[i]);
+    }
+    process->locked_count = 0;
+}
+
+void sim_disk_kill_one(struct weir_io *io)
+{
+    kill_process(io->self);
+}
+
 void sim_disk_kill(struct sim_disk *disk)
 {
     for (struct sim_process *process = disk->processes; process != NULL; process = process->next) {
-        for (struct weir_io_write *write = process->first; process->alive && write != NULL;
-             write = write->next) {
-            break_off(disk, write);
-        }
-        process->alive = false;
-        for (size_t i = 0; i < process->locked_count; i++) {
-            free(process->locked[i]);
-        }
-        process->locked_count = 0;
+        kill_process(process);
     }
 }
 
@@ -463,6 +474,43 @@ bool sim_disk_copy(struct sim_disk *disk, const char *from, const char *to)
     put(&disk->seen, to, inode);
     sim_disk_settle(disk);
     return true;
+}
+
+static bool add_dir(struct sim_disk *disk, const char *path)
+{
+    if (sim_dir_exists(disk, path)) {
+        return false;
+    }
+    disk->dirs = sim_grown(disk->dirs, (disk->dir_count + 1) * sizeof(char *));
+    disk->dirs[disk->dir_count++] = sim_copy_text(path);
+    return true;
+}
+
+void sim_disk_replace_dir(struct sim_disk *disk, const char *from, const char *to)
+{
+    sim_journal_sync(disk, to);
+    for (size_t i = disk->seen.count; i > 0; i--) {
+        if (sim_is_in(disk->seen.items[i - 1].path, to)) {
+            char *path = sim_copy_text(disk->seen.items[i - 1].path);
+            drop(&disk->durable, path);
+            drop(&disk->seen, path);
+            free(path);
+        }
+    }
+    (void)add_dir(disk, to);
+    for (size_t i = 0, count = disk->seen.count; from != NULL && i < count; i++) {
+        const struct name *name = &disk->seen.items[i];
+        char path[WEIR_IO_PATH_BYTES_MAX];
+        if (!sim_is_in(name->path, from)) {
+            continue;
+        }
+        struct inode *inode = sim_inode_new(disk);
+        sim_write_seen(inode, 0, name->inode->seen, name->inode->seen_bytes);
+        sim_make_durable(inode, 0, inode->seen_bytes);
+        (void)snprintf(path, sizeof(path), "%s%s", to, name->path + strlen(from));
+        put(&disk->seen, path, inode);
+        put(&disk->durable, path, inode);
+    }
 }
 
 void sim_disk_set_now(struct sim_disk *disk, int64_t now_us)

@@ -143,7 +143,7 @@ static int sim_write_start(void *self, struct weir_io_write *write, struct weir_
 }
 
 /* Finishes some of the started writes, in the order in which they were started: one at least when
- * the caller waits. */
+ * the caller waits, also where writes are held: a slow disk comes to an end. */
 static int sim_poll(void *self, uint64_t wait_us, struct weir_error *err)
 {
     struct sim_process *process = self;
@@ -151,7 +151,7 @@ static int sim_poll(void *self, uint64_t wait_us, struct weir_error *err)
     bool must = wait_us > 0 || !process->alive;
 
     (void)err;
-    while (process->first != NULL && (!disk->hold_writes || !process->alive) &&
+    while (process->first != NULL && (!disk->hold_writes || must) &&
            (must || sim_below(disk, 2) == 0)) {
         struct weir_io_write *write = process->first;
 

@@ -47,6 +47,9 @@ struct weir_io *sim_disk_boot(struct sim_disk *disk);
  * Writes under way happen wholly, in part or not at all. */
 void sim_disk_kill(struct sim_disk *disk);
 
+/* The same for one process; io is what sim_disk_boot() gave. */
+void sim_disk_kill_one(struct weir_io *io);
+
 /* All processes die. Every sector that was not made durable keeps its old bytes or has the new
  * ones; behind a file's durable end it may hold garbage, too. Names that were not made durable are
  * there or not. */
@@ -76,6 +79,11 @@ void sim_disk_settle(struct sim_disk *disk); /* everything visible is durable fr
 bool sim_disk_truncate(struct sim_disk *disk, const char *path, size_t len);
 bool sim_disk_remove(struct sim_disk *disk, const char *path);
 bool sim_disk_copy(struct sim_disk *disk, const char *from, const char *to);
+/* Makes a directory, that no process uses, the durable copy of another; of none (NULL): it is empty
+ * then, as after `rm -r`. */
+void sim_disk_replace_dir(struct sim_disk *disk, const char *from, const char *to);
+/* Bytes of all files that programs see. */
+uint64_t sim_disk_used_bytes(const struct sim_disk *disk);
 /* A second disk with the same content and another seed; no processes. */
 struct sim_disk *sim_disk_clone(const struct sim_disk *disk, uint64_t seed);
 

@@ -1,0 +1,151 @@
+/* sim.c: the command line of the simulator; docs/TESTING.md tells how to use it. */
+#include <getopt.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/sim.h"
+
+static const char usage[] =
+    "usage: sim [--seeds FROM..TO] [--jobs N]       plays seeds; shrinks those that fail\n"
+    "       sim --seed S [--trace] [--only LIST]    plays one; LIST: TURN:FAULT,... or none\n"
+    "       sim --variant NAME [...]                leaves out one rule\n"
+    "       sim --all-variants [--jobs N]           each must be caught\n";
+
+struct command {
+    uint64_t from, to, seed;
+    uint32_t jobs;
+    bool one, traced, all_variants;
+    bool has_only;
+    struct sim_event only[SIM_EVENTS_MAX];
+    size_t only_count;
+};
+
+static bool parse_range(const char *text, struct command *ret)
+{
+    char *end;
+
+    ret->from = strtoull(text, &end, 10);
+    if (strncmp(end, "..", 2) != 0) {
+        return false;
+    }
+    ret->to = strtoull(end + 2, &end, 10);
+    return *end == '\0' && ret->to >= ret->from;
+}
+
+static bool parse_event(char *text, struct sim_event *ret)
+{
+    char *colon = strchr(text, ':');
+
+    if (colon == NULL) {
+        return false;
+    }
+    ret->turn = (uint32_t)strtoul(text, NULL, 10);
+    for (int i = 0; i < SIM_FAULTS; i++) {
+        if (strcmp(colon + 1, sim_fault_name((enum sim_fault)i)) == 0) {
+            ret->fault = (enum sim_fault)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_only(char *text, struct command *ret)
+{
+    char *rest = NULL;
+
+    ret->has_only = true;
+    if (strcmp(text, "none") == 0) {
+        return true;
+    }
+    for (char *item = strtok_r(text, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
+        if (ret->only_count == SIM_EVENTS_MAX ||
+            !parse_event(item, &ret->only[ret->only_count++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse(int argc, char **argv, struct command *ret)
+{
+    static const struct option options[] = {
+        { "seeds", required_argument, NULL, 's' },  { "jobs", required_argument, NULL, 'j' },
+        { "seed", required_argument, NULL, 'S' },   { "trace", no_argument, NULL, 't' },
+        { "only", required_argument, NULL, 'o' },   { "variant", required_argument, NULL, 'v' },
+        { "all-variants", no_argument, NULL, 'a' }, { 0 }
+    };
+    bool ok = true;
+    int c;
+
+    *ret = (struct command){ .from = 0, .to = 9999, .jobs = 1 };
+    while (ok && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            ok = parse_range(optarg, ret);
+            break;
+        case 'j':
+            ret->jobs = (uint32_t)strtoul(optarg, NULL, 10);
+            ok = ret->jobs >= 1 && ret->jobs <= 64;
+            break;
+        case 'S':
+            ret->one = true;
+            ret->seed = strtoull(optarg, NULL, 10);
+            break;
+        case 't':
+            ret->traced = true;
+            break;
+        case 'o':
+            ok = parse_only(optarg, ret);
+            break;
+        case 'v':
+            ok = sim_variant_choose(optarg);
+            break;
+        case 'a':
+            ret->all_variants = true;
+            break;
+        default:
+            ok = false;
+            break;
+        }
+    }
+    return ok && optind == argc;
+}
+
+static int play_one(const struct command *command)
+{
+    struct sim_outcome *outcome = calloc(1, sizeof(*outcome));
+    const struct sim_event *only = command->has_only ? command->only : NULL;
+    int rc;
+
+    if (outcome == NULL) {
+        return 1;
+    }
+    sim_play(command->seed, only, command->only_count, command->traced, outcome);
+    printf("seed %llu: %s (%zu faults, trace hash %016llx)\n", (unsigned long long)command->seed,
+           outcome->violation[0] != '\0' ? outcome->violation : "passed", outcome->event_count,
+           (unsigned long long)outcome->hash);
+    rc = outcome->violation[0] != '\0' ? 1 : 0;
+    free(outcome);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static struct command command;
+
+    if (!parse(argc, argv, &command)) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    /* A seed allocates and frees a few megabytes: they are not to go back to the system each time. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    if (command.one) {
+        return play_one(&command);
+    }
+    if (command.all_variants) {
+        return sim_variants_run(command.jobs) == 0 ? 0 : 1;
+    }
+    return sim_run_seeds(command.from, command.to, command.jobs) == 0 ? 0 : 1;
+}
