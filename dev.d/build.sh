@@ -27,12 +27,12 @@ them.
 TEXT
 }
 
-verb docs "regenerates the reference pages of docs/ from the program's own tables"
+verb docs "regenerates those pages of docs/ that come from tables of the program and its tests"
 usage_docs() {
     cat <<'TEXT'
 usage: ./dev docs
 
-Writes docs/REFERENCE.md anew, by `weir reference`.
+Writes docs/REFERENCE.md anew, by `weir reference`, and docs/FAULTS.md, from tests/catalogue/.
 TEXT
 }
 
@@ -116,4 +116,6 @@ verb_docs() {
     build_program
     "$WEIR" reference >"$BUILD/REFERENCE.md"
     mv "$BUILD/REFERENCE.md" "$ROOT/docs/REFERENCE.md"
+    catalogue page >"$BUILD/FAULTS.md"
+    mv "$BUILD/FAULTS.md" "$ROOT/docs/FAULTS.md"
 }

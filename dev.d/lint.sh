@@ -13,7 +13,7 @@ Rewrites every C and C++ file of the tree as .clang-format says.
 TEXT
 }
 
-verb lint "layers, headers, clang-format, shellcheck, clang-tidy, generated docs"
+verb lint "layers, headers, clang-format, shellcheck, clang-tidy, generated docs, the catalogue"
 usage_lint() {
     cat <<TEXT
 usage: ./dev lint [CHECK]...
@@ -22,7 +22,7 @@ Checks: ${LINT_CHECKS[*]} (default: all). Changes nothing.
 TEXT
 }
 
-readonly -a LINT_CHECKS=(layers headers format shell tidy docs)
+readonly -a LINT_CHECKS=(layers headers format shell tidy docs catalogue)
 
 verb_fmt() {
     verb_setup
@@ -86,3 +86,6 @@ lint_docs() {
     "$WEIR" reference | diff -u "$ROOT/docs/REFERENCE.md" - >&2 ||
         die "docs/REFERENCE.md is not what the program says: run ./dev docs"
 }
+
+# Tags of tests name faults that there are, and docs/FAULTS.md is made from them.
+lint_catalogue() { catalogue check >&2; }

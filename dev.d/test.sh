@@ -68,6 +68,7 @@ verb_test() {
     else
         fail_one "setup"
     fi
+    catalogue list --report "$REPORTS/catalogue.tsv" | tail -n 1 >&2
     print_sum
     ((FAILED == 0))
 }
@@ -102,8 +103,9 @@ print_sum() {
     printf '%s\n' "$sum"
 }
 
-# run_suite NAME: suite_NAME leaves its counts in build/reports/NAME.tally (see tally.py). A filter
-# may leave a suite empty; without one, an empty suite is a broken one.
+# run_suite NAME: suite_NAME leaves its counts in build/reports/NAME.tally (see tally.py), and what
+# the catalogue of faults wants to know of its cases in NAME.cases. A filter may leave a suite empty;
+# without one, an empty suite is a broken one.
 run_suite() {
     local name=$1 begin=$SECONDS tally=$REPORTS/$1.tally
     local passed=0 failed=0 skipped=0
@@ -169,6 +171,7 @@ suite_sim() {
         passed=$((passed + p)) failed=$((failed + f))
     done < <(sed -nE 's/^(sim|variants): ([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$REPORTS/sim.txt")
     echo "$passed $failed 0" >"$REPORTS/sim.tally"
+    printf '%s\tsim\tseeds\n' "$( ((failed == 0)) && echo passed || echo failed)" >"$REPORTS/sim.cases"
     return $rc
 }
 

@@ -226,6 +226,7 @@ static void batches_go_in_and_the_ledger_follows(void **state)
     fixture->provider->ops->close(sink);
 }
 
+/* covers: E-05 */
 static void an_empty_batch_is_a_step_too(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -344,6 +345,7 @@ static void another_predecessor_is_refused(void **state)
     ops->close(sink);
 }
 
+/* covers: P-12 */
 static void an_overtaken_owner_is_refused(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -379,6 +381,7 @@ static void an_overtaken_owner_is_refused(void **state)
     ops->close(old);
 }
 
+/* covers: G-09 */
 static void a_repeat_is_refused_unless_allowed(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -436,6 +439,7 @@ static void partitions_advance_by_themselves(void **state)
     ops->close(sink);
 }
 
+/* covers: P-29 */
 static void the_number_of_partitions_changes(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -583,7 +587,8 @@ static void dead_letters_go_in_with_their_batch(void **state)
     ops->close(sink);
 }
 
-/* Three chunks, each with a row of id 13, from sources that say different things about it. */
+/* Three chunks, each with a row of id 13, from sources that say different things about it.
+ * covers: G-12 */
 static void refused_rows_are_found_and_leave(void **state)
 {
     struct sink_fixture *fixture = *state;

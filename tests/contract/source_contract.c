@@ -276,6 +276,7 @@ static void an_empty_range_is_reached_at_once(void **state)
     outside->drop();
 }
 
+/* covers: K-16 */
 static void a_range_may_end_in_records_nobody_sees(void **state)
 {
     const char *topic = outside->make(1);
@@ -306,6 +307,7 @@ static void a_range_may_end_in_records_nobody_sees(void **state)
     outside->drop();
 }
 
+/* covers: K-16 */
 static void positions_pass_what_nobody_sees(void **state)
 {
     const char *topic = outside->make(1);
@@ -369,6 +371,7 @@ static const char *conflict_at(const char *topic, struct weir_position at,
     return err->reason;
 }
 
+/* covers: K-04 */
 static void lost_records_are_named(void **state)
 {
     const char *topic = outside->make(1);
@@ -384,6 +387,7 @@ static void lost_records_are_named(void **state)
     outside->drop();
 }
 
+/* covers: K-05 */
 static void a_position_beyond_the_end_is_named(void **state)
 {
     const char *topic = outside->make(1);
@@ -395,6 +399,7 @@ static void a_position_beyond_the_end_is_named(void **state)
     outside->drop();
 }
 
+/* covers: K-06 */
 static void another_record_at_the_same_offset_is_noticed(void **state)
 {
     const char *topic = outside->make(1);
@@ -463,6 +468,7 @@ static void skipping_goes_on_at_the_first_record_kept(void **state)
     outside->drop();
 }
 
+/* covers: K-11 */
 static void a_partition_that_is_added_comes_at_the_end(void **state)
 {
     const char *topic = outside->make(1);

@@ -32,6 +32,7 @@ static const struct misfit {
     const char *name, *sql, *want, *words;
 } misfits[] = {
     { "a table that is not there", "DROP TABLE plain", "table_missing", "weir ddl" },
+    /* covers: G-25 */
     { "a view", "DROP TABLE plain; CREATE VIEW plain AS SELECT 1::bigint AS id, ''::text AS note",
       "not_a_table", "view" },
     { "a column that is not there", "ALTER TABLE plain DROP note", "column_missing",
@@ -196,6 +197,7 @@ static void a_later_schema_is_refused(void **state)
     provider.ops->close(sink);
 }
 
+/* covers: G-23, G-24 */
 static void an_emptied_ledger_is_not_made_again(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -302,6 +304,7 @@ static void missing_privileges_are_named(void **state)
 
 /* ---- connecting ---- */
 
+/* */
 static void passwords_are_never_told(void **state)
 {
     static const struct {

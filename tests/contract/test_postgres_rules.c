@@ -84,7 +84,8 @@ static void wait_for_number(struct sink_fixture *fixture, void *sink, const char
 /* ---- how a transaction ends and what it sees ---- */
 
 /* Rule 2: a COMMIT that is answered with another tag has committed nothing, though nobody said that
- * anything failed. */
+ * anything failed.
+ * covers: G-07 */
 static void only_the_tag_commit_is_success(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -118,7 +119,8 @@ static void set_default_isolation(const char *level)
 }
 
 /* Rule 3: the rows of batch 2 go in, in a transaction that is older than the COMMIT of batch 1; under
- * a stricter isolation its step would not be allowed to see the ledger row that batch 1 wrote. */
+ * a stricter isolation its step would not be allowed to see the ledger row that batch 1 wrote.
+ * covers: G-27 */
 static void a_batch_that_streamed_through_a_commit_goes_in(void **state)
 {
     static const char in_transactions[] = "SELECT count(*)" OF_SINK " AND xact_start IS NOT NULL";

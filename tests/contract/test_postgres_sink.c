@@ -200,7 +200,8 @@ static void many_keys_go_in_slices(void **state)
     provider.ops->close(sink);
 }
 
-/* Settings of the database that could change what our text means or how a transaction sees. */
+/* Settings of the database that could change what our text means or how a transaction sees.
+ * covers: G-27 */
 static void unusual_settings_do_not_matter(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -244,6 +245,7 @@ static void unusual_settings_do_not_matter(void **state)
 
 /* ---- refusals ---- */
 
+/* covers: G-25 */
 static void a_trigger_that_drops_rows_is_noticed(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -266,6 +268,7 @@ static void a_trigger_that_drops_rows_is_noticed(void **state)
     provider.ops->close(sink);
 }
 
+/* covers: G-12 */
 static void a_constraint_checked_at_commit_is_isolated(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -291,6 +294,7 @@ static void a_constraint_checked_at_commit_is_isolated(void **state)
     provider.ops->close(sink);
 }
 
+/* covers: G-08, G-26 */
 static void a_locked_table_is_tried_again(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -310,6 +314,7 @@ static void a_locked_table_is_tried_again(void **state)
     provider.ops->close(sink);
 }
 
+/* covers: G-22 */
 static void a_dropped_table_is_the_end(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -324,6 +329,7 @@ static void a_dropped_table_is_the_end(void **state)
 
 /* ---- sessions that end ---- */
 
+/* covers: G-14 */
 static void an_ended_session_is_a_loss_that_can_be_repaired(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -382,6 +388,7 @@ static _Noreturn void live_and_die(struct sink_fixture *fixture, enum kill_point
     abort();
 }
 
+/* covers: G-02 */
 static void a_killed_client_leaves_all_or_nothing(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -435,7 +442,8 @@ static void drain(PGconn *session)
     }
 }
 
-/* T6: the ghost's commit runs after another instance took the ledger. */
+/* T6: the ghost's commit runs after another instance took the ledger.
+ * covers: G-06 */
 static void a_queued_commit_after_the_take_changes_nothing(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -453,7 +461,8 @@ static void a_queued_commit_after_the_take_changes_nothing(void **state)
     provider.ops->close(sink);
 }
 
-/* T7: it runs while the other instance claims; what claim() returns knows of it. */
+/* T7: it runs while the other instance claims; what claim() returns knows of it.
+ * covers: G-06 */
 static void a_queued_commit_before_the_take_is_seen(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -484,7 +493,8 @@ static void a_queued_commit_before_the_take_is_seen(void **state)
     PQfinish(ghost);
 }
 
-/* T9: a dead starter's take runs after the live one's own. */
+/* T9: a dead starter's take runs after the live one's own.
+ * covers: P-12 */
 static void a_queued_take_after_the_take_changes_nothing(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -521,6 +531,7 @@ static PGconn *session_in_a_copy(void)
     return copy;
 }
 
+/* covers: G-06 */
 static void a_claim_ends_the_sessions_of_dead_instances(void **state)
 {
     struct sink_fixture *fixture = *state;
@@ -551,7 +562,8 @@ static void a_claim_ends_the_sessions_of_dead_instances(void **state)
     provider.ops->close(dead);
 }
 
-/* T8 and first starts: many at once, on a database without schema weir. */
+/* T8 and first starts: many at once, on a database without schema weir.
+ * covers: P-12 */
 static void starters_at_the_same_moment_agree_on_one(void **state)
 {
     enum { STARTERS = 6 };

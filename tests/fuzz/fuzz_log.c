@@ -4,7 +4,8 @@
  * and what to do (first byte), where (two bytes, in sectors or blocks), and with what (four bytes).
  * Changes may set headers right again, checksum included, so the reader is also given logs whose
  * every record is whole and whose numbers lie. Verify and open have to agree; a log that opens is
- * good after its close, and holds then what verify counted. */
+ * good after its close, and holds then what verify counted.
+ * covers as a whole: X-11 */
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/sim_io.h"
 #include "wal/record.h"

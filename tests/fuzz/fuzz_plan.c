@@ -1,7 +1,8 @@
 /* fuzz_plan.c: the records of the commit protocol: identity, plan and void.
  *
  * Input: the record's type, then its bytes. What is accepted must encode to the very same bytes:
- * there is one way to write a frame, so a digest over it names it. */
+ * there is one way to write a frame, so a digest over it names it.
+ * covers as a whole: X-11 */
 #include "base/arena.h"
 #include "tests/fuzz/fuzz.h"
 #include "txn/frame.h"

@@ -1,7 +1,8 @@
 /* fuzz_record.c: segment headers and records, as bytes anywhere on a disk may be.
  *
  * Input: bytes that are judged as they are, and then taken for a record's body, which has to come
- * back: no fuzzer finds a checksum that fits. */
+ * back: no fuzzer finds a checksum that fits.
+ * covers as a whole: X-11 */
 #include "tests/fuzz/fuzz.h"
 #include "wal/record.h"
 

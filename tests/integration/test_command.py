@@ -75,6 +75,7 @@ MISTAKES = [
 ]
 
 
+# covers: X-13
 @pytest.mark.parametrize("query, word, why", MISTAKES, ids=[why for _, _, why in MISTAKES])
 def test_errors_look_like_a_compilers(stage: Stage, query: str, word: str, why: str):
     text = (pipelines.settings_lines({"name": "wrong"}) + pipelines.source("t")
@@ -91,6 +92,7 @@ def test_errors_look_like_a_compilers(stage: Stage, query: str, word: str, why: 
         assert source_line[column - 1:].startswith(word), f"{why}: column {column} of {source_line!r}"
 
 
+# covers: X-13
 @pytest.mark.parametrize("old, new", [
     ("connector = 'kafka'", "connector = 'carrier pigeon'"),
     ("format = 'json'", "format = 'morse'"),
@@ -178,6 +180,7 @@ def test_check_connects_and_writes_nothing(stage: Stage):
     assert invoke(stage, "check", pipeline).returncode == DONE
 
 
+# covers: D-15
 def test_wal_dump_and_verify(stage: Stage):
     stage.send(2000)
     weir = stage.weir(stage.order_file(batch_rows=500))
@@ -223,6 +226,7 @@ def test_set_wins_over_the_file(stage: Stage):
 SECRET = "s3cr3t-w0rd"
 
 
+# covers: X-07
 def test_secrets_are_never_shown(stage: Stage):
     """Wrong and right passwords in the DSN and in librdkafka's options: none of them in any output."""
     stage.send(100)
@@ -267,6 +271,7 @@ def test_log_lines_are_json_and_progress_comes_every_second(stage: Stage):
 # ---- signals ---------------------------------------------------------------------------------------
 
 
+# covers: P-04
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_polite_signal_finishes_the_batch(stage: Stage, number: int):
     stage.send(60_000)
@@ -304,6 +309,7 @@ def test_a_second_sigint_stops_at_once(stage: Stage):
 # ---- what is refused -------------------------------------------------------------------------------
 
 
+# covers: P-11
 def test_two_processes_on_one_directory(stage: Stage):
     stage.send(1000)
     pipeline = stage.order_file()
@@ -346,6 +352,7 @@ def test_a_changed_definition_goes_on_when_nothing_is_in_flight(stage: Stage):
     assert negative == len(stage.sent) - before
 
 
+# covers: G-30
 def test_a_ledger_of_another_uuid(stage: Stage):
     stage.send(500)
     weir = stage.weir(stage.order_file())
@@ -359,6 +366,7 @@ def test_a_ledger_of_another_uuid(stage: Stage):
     assert "uuid" in weir.text() or "ledger_of_another" in weir.text(), weir.tail()
 
 
+# covers: G-23
 @pytest.mark.parametrize("harm", ["DROP SCHEMA weir CASCADE", "DROP TABLE weir.ledger",
                                   "DELETE FROM weir.ledger; DELETE FROM weir.pipeline"])
 def test_a_ledger_that_is_missing_is_never_made_again_silently(stage: Stage, harm: str):
@@ -374,6 +382,7 @@ def test_a_ledger_that_is_missing_is_never_made_again_silently(stage: Stage, har
     assert stage.connect().execute("SELECT count(*) FROM orders").fetchone()[0] == 500
 
 
+# covers: P-30
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_the_log_directory_is_lost(stage: Stage, partitions: int):
     pipeline = stage.order_file(batch_rows=300, output_partitions=partitions)
@@ -387,6 +396,7 @@ def test_the_log_directory_is_lost(stage: Stage, partitions: int):
     ledger.audit(stage.connect())
 
 
+# covers: P-09, P-32
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_the_log_is_put_back_from_an_older_copy(stage: Stage, partitions: int):
     pipeline = stage.order_file(batch_rows=300, output_partitions=partitions)
@@ -404,6 +414,7 @@ def test_the_log_is_put_back_from_an_older_copy(stage: Stage, partitions: int):
     ledger.audit(stage.connect())
 
 
+# covers: P-29
 def test_the_number_of_output_partitions_changes(stage: Stage):
     for partitions in (1, 3, 2):
         stage.send(2000)
@@ -448,6 +459,7 @@ def test_an_upsert_wants_a_unique_index(stage: Stage):
     assert "customer" in done.stderr and ("UNIQUE" in done.stderr.upper() or "PRIMARY" in done.stderr)
 
 
+# covers: G-35
 def test_two_tables_of_one_database_change_together(stage: Stage):
     """Each batch is in both tables or in none, under kills."""
     stage.send(20_000)
@@ -510,6 +522,7 @@ def test_start_latest_reads_only_what_comes_after(stage: Stage):
                       if number >= old)
 
 
+# covers: X-06
 def test_raw_format_and_headers(stage: Stage):
     topic = Topic(stage.kafka.bootstrap, stage.topic_name).create(1)
     topic.send([(0, bytes(range(256)), b"key"), (0, b"", None)])

@@ -88,6 +88,7 @@ class Troupe:
             thread.join()
 
 
+# covers: D-27, P-01
 @pytest.mark.parametrize("mode", MODES)
 def test_dies_at_every_point_and_recovers(kafka, postgres, scratch, mode: str):
     points = [point for point in point_names() if is_possible(point, mode)]

@@ -29,6 +29,7 @@ def wait_for_batch(stage: Stage, batch: int) -> None:
         wait_until(lambda: ledger.batch_number(watch) >= batch, 60, f"batch {batch}")
 
 
+# covers: G-13
 @pytest.mark.parametrize("kind", ["append", "upsert"])
 def test_postgres_is_killed_while_loading(own_postgres_stage: Stage, kind: str):
     stage = own_postgres_stage
@@ -45,6 +46,7 @@ def test_postgres_is_killed_while_loading(own_postgres_stage: Stage, kind: str):
     ledger.audit(stage.connect())
 
 
+# covers: K-01
 def test_kafka_is_killed_while_loading(own_kafka_stage: Stage):
     stage = own_kafka_stage
     stage.send(ROWS)
@@ -61,6 +63,7 @@ def test_kafka_is_killed_while_loading(own_kafka_stage: Stage):
     stage.assert_exact()
 
 
+# covers: G-01
 def test_weir_starts_before_its_servers_do(own_postgres_stage: Stage):
     stage = own_postgres_stage
     stage.send(5000)
@@ -88,6 +91,7 @@ def put_back(stage: Stage, copy) -> None:
     stage.postgres.start()
 
 
+# covers: G-16, G-31
 @pytest.mark.parametrize("kind, partitions", [("append", 1), ("append", 2), ("upsert", 1)])
 def test_an_older_database_comes_back_while_weir_is_stopped(own_postgres_stage: Stage, kind: str,
                                                             partitions: int):
@@ -108,6 +112,7 @@ def test_an_older_database_comes_back_while_weir_is_stopped(own_postgres_stage: 
     ledger.audit(stage.connect())
 
 
+# covers: G-16, G-31
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_an_older_database_comes_back_while_weir_runs(own_postgres_stage: Stage, partitions: int):
     """weir reconnects to the older one, notices, and rewinds to it."""
@@ -146,6 +151,7 @@ def test_an_older_database_comes_back_in_the_middle_of_a_load(own_postgres_stage
     ledger.audit(stage.connect())
 
 
+# covers: N-09
 def test_a_flapping_line_loses_and_doubles_nothing(stage: Stage):
     """The line to the database comes and goes every few moments."""
     stage.send(ROWS)

@@ -81,6 +81,7 @@ class Sender:
                 for offset, number in self.committed.items()]
 
 
+# covers: K-14, K-16
 @pytest.mark.parametrize("batch_rows", [7, 1000])
 def test_transactions_aborts_and_tombstones(stage: Stage, batch_rows: int):
     """Offsets of control records, aborted rows and tombstones lie within ranges, and at their ends."""
@@ -104,6 +105,7 @@ def test_transactions_aborts_and_tombstones(stage: Stage, batch_rows: int):
     assert ledger.rows_written(stage.connect()) == before
 
 
+# covers: K-15
 def test_rows_of_an_open_transaction_wait_for_its_end(stage: Stage):
     stage.make_topic(partitions=1)
     sender = Sender(stage, "open", 0)
@@ -163,6 +165,7 @@ def test_a_compacted_topic(stage: Stage):
     assert there < 600, "nothing was compacted away"
 
 
+# covers: K-17
 def test_records_compacted_away_between_seal_and_replay(stage: Stage):
     """The sealed batch cannot be rebuilt as it was; no sink holds it, so it is planned anew."""
     stage.make_topic(partitions=1, **COMPACTED)
@@ -208,6 +211,7 @@ def make_anew(stage: Stage, rows: int) -> list[bytes]:
     return old + list(stage.orders.lines(stage.sent))
 
 
+# covers: K-08, K-09
 @pytest.mark.parametrize("rows", [300, 20_000], ids=["shorter", "longer"])
 def test_a_topic_made_anew_stops_the_pipeline(stage: Stage, rows: int):
     weir = loaded(stage, 3000)
@@ -253,6 +257,7 @@ def test_a_longer_topic_made_anew_is_gone_on_with_with_skip(stage: Stage):
                              if offset >= ends[partition]])
 
 
+# covers: K-09
 def test_a_topic_made_anew_while_weir_runs(stage: Stage):
     weir = loaded(stage, 3000)
     old = list(stage.orders.lines(stage.sent))
@@ -273,6 +278,7 @@ def remove_unread(stage: Stage) -> tuple[dict[int, int], dict[int, int]]:
     return ours, kept
 
 
+# covers: K-04
 def test_retention_beyond_our_offset_stops_the_pipeline(stage: Stage):
     weir = loaded(stage, 3000)
     old = list(stage.orders.lines(stage.sent))
@@ -285,6 +291,7 @@ def test_retention_beyond_our_offset_stops_the_pipeline(stage: Stage):
     stage.assert_rows(old)
 
 
+# covers: K-04
 def test_retention_beyond_our_offset_with_skip(stage: Stage):
     weir = loaded(stage, 3000, on_data_loss="skip")
     ours, kept = remove_unread(stage)
@@ -296,6 +303,7 @@ def test_retention_beyond_our_offset_with_skip(stage: Stage):
     assert weir.events("progress")[-1]["rows_lost"] == sum(kept[p] - ours[p] for p in ours)
 
 
+# covers: K-11
 def test_a_partition_added_while_running(stage: Stage):
     stage.send(2000)
     weir = stage.weir(stage.order_file(batch_rows=500))
@@ -312,6 +320,7 @@ def test_a_partition_added_while_running(stage: Stage):
     stage.assert_rows(lines)
 
 
+# covers: K-01
 def test_a_broker_that_hangs_for_a_while(own_kafka_stage: Stage):
     stage = own_kafka_stage
     stage.send(3000)

@@ -126,6 +126,7 @@ def test_the_contract(kafka, scratch):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# covers: K-25
 def test_null_keys_values_and_headers(topic, probe):
     topic.create(1)
     producer = Producer({"bootstrap.servers": topic.bootstrap})
@@ -181,6 +182,7 @@ def wait_for_end(topic: Topic, end: int) -> None:
         time.sleep(0.05)
 
 
+# covers: K-14, K-16
 def test_every_range_among_transactions_comes_whole_and_ends(topic, probe):
     topic.create(1)
     visible, end = fill_with_transactions(topic)
@@ -206,6 +208,7 @@ def test_uncommitted_records_are_read_only_when_asked_for(topic, probe):
     assert everything > {offset for offset, _ in visible}
 
 
+# covers: K-15
 def test_an_open_transaction_holds_readers_back_until_it_ends(topic, probe):
     topic.create(1)
     topic.send(numbered(0, 0, 3))
@@ -223,6 +226,7 @@ def test_an_open_transaction_holds_readers_back_until_it_ends(topic, probe):
         assert [record.offset for record in source.read(3)] == [3, 4, 5]
 
 
+# covers: K-17
 def test_a_range_comes_again_though_its_records_were_compacted(topic, probe):
     topic.create(1, cleanup_policy="compact", segment_ms=100, min_cleanable_dirty_ratio=0.01,
                  max_compaction_lag_ms=200)
@@ -247,6 +251,7 @@ def test_a_range_comes_again_though_its_records_were_compacted(topic, probe):
 # ---- the two traps of librdkafka 2.0.2 ---------------------------------------------------------
 
 
+# covers: K-19
 def test_seeking_never_skips_or_repeats(topic, probe):
     topic.create(3)
     for partition in range(3):
@@ -291,6 +296,7 @@ def read_all(source: Probe, count: int) -> str:
     return source.say("positions")
 
 
+# covers: K-09
 def test_a_topic_made_anew_is_not_the_old_one(topic, probe):
     topic.create(1)
     topic.send(numbered(0, 0, 10))
@@ -306,6 +312,7 @@ def test_a_topic_made_anew_is_not_the_old_one(topic, probe):
         assert topic.name in conflict.text and "10" in conflict.text and "9" in conflict.text
 
 
+# covers: K-05, K-08
 def test_a_shorter_topic_made_anew_is_a_log_that_ends_too_early(topic, probe):
     topic.create(1)
     topic.send(numbered(0, 0, 10))
@@ -336,6 +343,7 @@ def test_a_topic_replaced_while_it_is_read_is_noticed(topic, probe):
         assert source.read_until_conflict().reason in ("topic_replaced", "log_diverged")
 
 
+# covers: K-07
 def test_a_deleted_topic_is_gone(topic, probe):
     topic.create(1)
     topic.send(numbered(0, 0, 10))
@@ -346,6 +354,7 @@ def test_a_deleted_topic_is_gone(topic, probe):
         assert (conflict.code, conflict.reason) == ("WEIR_ECONFLICT", "topic_gone")
 
 
+# covers: K-04
 def test_retention_that_overtakes_a_reader_is_named_or_skipped(topic, probe):
     topic.create(1)
     topic.send(numbered(0, 0, 100))
@@ -414,6 +423,7 @@ def test_positions_are_published_for_lag_tools(topic, probe):
 # ---- a broker that dies ------------------------------------------------------------------------
 
 
+# covers: K-01
 def test_a_broker_that_is_away_costs_nothing_but_time(own_kafka, scratch):
     topic = Topic(own_kafka.start().bootstrap, f"away-{time.time_ns()}").create(2)
     for partition in range(2):
@@ -437,6 +447,7 @@ def test_a_broker_that_is_away_costs_nothing_but_time(own_kafka, scratch):
         assert offsets == list(range(5001 if partition == 0 else 5000))
 
 
+# covers: K-06
 def test_a_log_that_was_cut_and_has_grown_again_is_noticed(own_kafka, scratch):
     """As after an unclean leader change: the same offsets, other records."""
     topic = Topic(own_kafka.start().bootstrap, f"cut-{time.time_ns()}").create(1)

@@ -30,6 +30,7 @@ def assert_sound(stage: Stage, kind: str) -> None:
         ledger.audit(connection)
 
 
+# covers: P-02
 @pytest.mark.parametrize("kind", ["append", "upsert"])
 def test_kills_lose_nothing_and_double_nothing(stage: Stage, kind: str):
     run = campaign(stage, kind, salt=1)
@@ -47,6 +48,7 @@ def test_kills_with_two_output_partitions(stage: Stage, kind: str):
     assert_sound(stage, kind)
 
 
+# covers: P-03
 def test_killed_five_times_in_a_row_while_recovering(stage: Stage):
     """Recovery may be cut short as often as one likes: it works no more, and no less, each time."""
     run = campaign(stage, "append", salt=3, kills=5, rows=60_000)

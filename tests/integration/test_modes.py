@@ -39,6 +39,7 @@ def ranges_of(entries: list[dict]) -> set[tuple[int, int]]:
             for stream, (first, end) in entry["ranges"].items() for offset in range(first, end)}
 
 
+# covers: P-02
 def test_at_least_once_loses_nothing(stage: Stage):
     verdict, campaign = verdict_after_kills(stage, "at_least_once", salt=11)
     assert not verdict.missing and not verdict.invented, str(verdict)
@@ -55,6 +56,7 @@ def test_at_least_once_without_faults_is_exact(stage: Stage):
     stage.assert_exact()
 
 
+# covers: P-02
 def test_at_most_once_doubles_nothing(stage: Stage):
     verdict, campaign = verdict_after_kills(stage, "at_most_once", salt=12)
     assert not verdict.doubled and not verdict.invented, str(verdict)

@@ -68,6 +68,7 @@ def pipeline(stage: Stage, on_error: str, **settings: object):
                             target_options={"create_table": False}, **settings)
 
 
+# covers: E-01, G-12
 @pytest.mark.parametrize("kind", ["append", "upsert"])
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_dead_letters_keep_every_bad_record_once(stage: Stage, partitions: int, kind: str):
@@ -98,6 +99,7 @@ def test_dead_letters_keep_every_bad_record_once(stage: Stage, partitions: int, 
     ledger.audit(stage.connect())
 
 
+# covers: E-01, G-12
 def test_skip_leaves_the_bad_records_out_and_counts_them(stage: Stage):
     lines, bad = send_with_poison(stage, ROWS // 2, ONE_IN // 4)
     stage.connect().execute(TABLE)
@@ -113,6 +115,7 @@ def test_skip_leaves_the_bad_records_out_and_counts_them(stage: Stage):
                if "skipped" in json.dumps(event)), weir.tail()
 
 
+# covers: E-14
 @pytest.mark.parametrize("variant", [0, 4], ids=["decoder", "database"])
 def test_fail_stops_at_the_record_and_names_it(stage: Stage, variant: int):
     stage.connect().execute(TABLE)
@@ -147,6 +150,7 @@ def test_fail_stops_at_the_record_and_names_it(stage: Stage, variant: int):
         (1, offset, value)]
 
 
+# covers: G-12
 def test_a_poisoned_load_survives_kills(stage: Stage):
     """Halving under savepoints and dead letters, with kill -9 in the middle."""
     lines, bad = send_with_poison(stage, 30_000, 500)

@@ -50,6 +50,7 @@ def left_behind(stage: Stage) -> list[str]:
         [path.name for path in stage.dir.glob("weir-prove-*")]
 
 
+# covers: G-14, P-05, P-09, P-10, P-30
 def test_exactly_once_holds(stage: Stage):
     page = stage.dir / "proof.html"
     status, found = outcome(stage, "--kills", 12, "--report", page)

@@ -40,6 +40,7 @@ def settle(stage: Stage, rows: int = 1000, **settings: object) -> None:
     stage.weir(stage.order_file(**settings)).finish()
 
 
+# covers: P-08
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_a_frozen_instance_wakes_up_fenced(stage: Stage, partitions: int):
     settings = {"output_partitions": partitions, "batch_rows": 500}
@@ -59,6 +60,7 @@ def test_a_frozen_instance_wakes_up_fenced(stage: Stage, partitions: int):
     stage.assert_exact()
 
 
+# covers: P-08
 def test_an_instance_frozen_anywhere_in_a_transaction_wakes_up_fenced(stage: Stage):
     """Without a proxy: the freeze falls where it falls, but always while a transaction is open."""
     settle(stage, batch_rows=500)
@@ -85,6 +87,7 @@ def test_an_instance_frozen_anywhere_in_a_transaction_wakes_up_fenced(stage: Sta
     stage.assert_exact()
 
 
+# covers: G-06
 @pytest.mark.parametrize("same_directory", [True, False], ids=["same-directory", "other-directory"])
 @pytest.mark.parametrize("kind", ["append", "upsert"])
 def test_the_server_still_commits_for_a_dead_instance(stage: Stage, kind: str, same_directory: bool):
@@ -132,6 +135,7 @@ def asleep(watch: psycopg.Connection) -> bool:
                          "AND wait_event = 'PgSleep'").fetchone()[0] > 0
 
 
+# covers: G-06, N-10
 def test_a_commit_that_is_released_long_after_its_client_died(stage: Stage):
     """The COMMIT of a killed instance is on its way while the next one starts, and arrives then."""
     settle(stage, batch_rows=500)
@@ -153,6 +157,7 @@ def test_a_commit_that_is_released_long_after_its_client_died(stage: Stage):
     stage.assert_exact()
 
 
+# covers: G-03, G-04, G-05
 @pytest.mark.parametrize("kind, partitions", [("append", 1), ("append", 2), ("upsert", 1)])
 @pytest.mark.parametrize("strike", [Strike.CUT_BEFORE, Strike.CUT_WITHIN, Strike.CUT_WHILE,
                                     Strike.CUT_AFTER], ids=lambda strike: strike.name.lower())
@@ -167,6 +172,7 @@ def test_a_line_cut_around_commit(stage: Stage, strike: Strike, kind: str, parti
     ledger.audit(stage.connect())
 
 
+# covers: G-02
 @pytest.mark.parametrize("word", ["COPY ", "BEGIN", "weir.advance(", "weir.take("])
 def test_a_line_cut_at_other_statements(stage: Stage, word: str):
     settle(stage, batch_rows=500)

@@ -75,6 +75,7 @@ def start_and_stop_at_step(stage: Stage, pipeline, proxy: PgProxy, rows: int) ->
     return first
 
 
+# covers: P-12
 @both
 def test_t1_another_directory_commits_its_own_batch_1(stage: Stage, partitions: int):
     """A seals plan 1 and dies; B, in an empty directory, commits a batch 1 of its own."""
@@ -98,6 +99,7 @@ def test_t1_another_directory_commits_its_own_batch_1(stage: Stage, partitions: 
     stage.assert_exact()
 
 
+# covers: G-31, P-12
 @both
 def test_t2_a_restored_sink_hands_out_a_generation_twice(own_postgres_stage: Stage, partitions: int):
     """A owns a generation that the restored sink gives to B, whose batch has the same number."""
@@ -131,6 +133,7 @@ def test_t2_a_restored_sink_hands_out_a_generation_twice(own_postgres_stage: Sta
     stage.assert_exact()
 
 
+# covers: P-30
 @both
 def test_t3_the_log_is_gone_and_partitions_differ(stage: Stage, partitions: int):
     """The first partition has the batch, the last has not; A is killed, its log lost."""
@@ -191,6 +194,7 @@ def test_t4_a_batch_is_never_made_of_two_plans(own_postgres_stage: Stage):
     stage.assert_exact()
 
 
+# covers: G-31
 @both
 def test_t5_a_restore_lands_between_the_partitions(own_postgres_stage: Stage, partitions: int):
     """A batch is in the first partition, not in the last, when the sink goes back before it."""
@@ -221,6 +225,7 @@ def test_t5_a_restore_lands_between_the_partitions(own_postgres_stage: Stage, pa
     ledger.audit(stage.connect())
 
 
+# covers: G-06
 @both
 def test_t6_queued_commands_of_a_dead_instance_are_refused_by_the_server(stage: Stage,
                                                                          partitions: int):

@@ -1,4 +1,9 @@
-/* sim.c: the command line of the simulator; docs/TESTING.md tells how to use it. */
+/* sim.c: the command line of the simulator; docs/TESTING.md tells how to use it.
+ *
+ * What of the catalogue of faults its oracle judges, in all modes:
+ * covers as a whole: P-02, P-04, P-07, P-08, P-09, P-10, P-12, P-20, P-29, P-30, P-32
+ * covers as a whole: D-02, D-03, D-04, D-07, D-08, D-09, D-10, D-11, D-22, E-01, E-18
+ * covers as a whole: G-04, G-05, G-06, G-08, G-09, G-16, G-31, G-36, K-01, K-11, K-16 */
 #include <getopt.h>
 #include <malloc.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 Uses     meson's testlog.json with the TAP that each program printed, pytest's --junitxml.
 usage: tally.py REPORTS meson|pytest SUITE PATH
-Writes REPORTS/SUITE.tally ("passed failed skipped") and appends the names of what failed to
-REPORTS/failures.
+Writes REPORTS/SUITE.tally ("passed failed skipped") and REPORTS/SUITE.cases (verdict, program, case;
+a line each, with tabs), and appends the names of what failed to REPORTS/failures.
 
 Y1  A program that fails without a failed case of its own (it crashed, hung, or ran fewer cases than
     it planned) counts as one failure more; one that prints no TAP counts as one case.
@@ -20,15 +20,15 @@ TAP_LINE = re.compile(r"^(not )?ok\b(?: +\d+)?(?: *- *)?(.*)$", re.MULTILINE)
 MESON_VERDICTS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
 
 
-def pytest_cases(junit: Path) -> list[tuple[str, str]]:
-    """(name, verdict) of every case of the file."""
+def pytest_cases(junit: Path) -> list[tuple[str, str, str]]:
+    """(program, case, verdict) of every case of the file."""
     found = []
     for case in ElementTree.parse(junit).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             verdict = FAILED
         else:
             verdict = PASSED if case.find("skipped") is None else SKIPPED
-        found.append((f"{case.get('classname')}: {case.get('name')}", verdict))
+        found.append((case.get("classname"), case.get("name"), verdict))
     return found
 
 
@@ -40,7 +40,7 @@ def tap_cases(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def meson_cases(log: Path) -> list[tuple[str, str]]:
+def meson_cases(log: Path) -> list[tuple[str, str, str]]:
     found = []
     for line in log.read_text().splitlines():
         program = json.loads(line)
@@ -49,17 +49,18 @@ def meson_cases(log: Path) -> list[tuple[str, str]]:
         cases = tap_cases(program.get("stdout", ""))
         if not cases or (whole == FAILED and all(verdict != FAILED for _, verdict in cases)):
             cases.append((program["result"].lower(), whole))
-        found += [(f"{name}: {case}", verdict) for case, verdict in cases]
+        found += [(name, case, verdict) for case, verdict in cases]
     return found
 
 
 def main(reports: Path, kind: str, suite: str, path: Path) -> None:
     count = {PASSED: 0, FAILED: 0, SKIPPED: 0}
-    with open(reports / "failures", "a") as failures:
-        for case, verdict in meson_cases(path) if kind == "meson" else pytest_cases(path):
+    with open(reports / "failures", "a") as failures, open(reports / f"{suite}.cases", "w") as cases:
+        for program, case, verdict in meson_cases(path) if kind == "meson" else pytest_cases(path):
             count[verdict] += 1
+            cases.write(f"{verdict}\t{program}\t{case}\n")
             if verdict == FAILED:
-                failures.write(f"{suite}: {case}\n")
+                failures.write(f"{suite}: {program}: {case}\n")
     (reports / f"{suite}.tally").write_text(" ".join(str(n) for n in count.values()) + "\n")
 
 

@@ -69,6 +69,7 @@ static void a_good_list_passes(void **state)
     assert_int_equal(weir_options_get(defs, options, "mode").text.len, 0);
 }
 
+/* */
 static void a_bad_list_names_the_culprit(void **state)
 {
     const struct weir_option unknown[] = { { WEIR_STR("interval_"), WEIR_STR("1 s"), 7 } };

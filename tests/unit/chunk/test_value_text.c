@@ -131,6 +131,7 @@ static void ours_clocks_and_zones_are_refused(void **state)
     assert_non_null(strstr(verr.text, "\"america/new_york\""));
 }
 
+/* covers: G-10, X-03 */
 static void texts_must_be_utf8(void **state)
 {
     const struct {
@@ -166,7 +167,8 @@ static void texts_must_be_utf8(void **state)
     }
 }
 
-/* A bomb of brackets is an error, not an overflow of the stack. */
+/* A bomb of brackets is an error, not an overflow of the stack.
+ * covers: X-01 */
 static void nesting_has_a_limit(void **state)
 {
     static char bomb[2 * (WEIR_JSONB_DEPTH_MAX + 1)];

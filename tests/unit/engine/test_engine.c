@@ -121,6 +121,7 @@ static void crash_after(uint64_t seed, int turns, bool power_cut, const struct s
     small_fini(&small);
 }
 
+/* covers: P-02, P-07 */
 static void a_crash_at_every_turn_loses_and_doubles_nothing(void **state)
 {
     (void)state;
@@ -133,6 +134,7 @@ static void a_crash_at_every_turn_loses_and_doubles_nothing(void **state)
     }
 }
 
+/* covers: P-30 */
 static void a_lost_log_is_followed_by_the_ledger(void **state)
 {
     (void)state;
@@ -159,9 +161,13 @@ static const struct fault_case {
     uint32_t output_partitions;
     bool with_key;
 } fault_cases[] = {
+    /* covers: G-05 */
     { "a COMMIT that never arrived is sent again", WEIR_MEMORY_LOST_BEFORE, 1, false },
+    /* covers: G-04, G-09 */
     { "a COMMIT whose answer was lost is found in the ledger", WEIR_MEMORY_LOST_AFTER, 1, false },
+    /* covers: G-06 */
     { "a COMMIT that the server still works on is settled", WEIR_MEMORY_LATE, 1, false },
+    /* covers: G-08 */
     { "a deadlock is tried again", WEIR_MEMORY_ROLLED_BACK, 1, false },
     { "the same with two parts: never arrived", WEIR_MEMORY_LOST_BEFORE, 2, false },
     { "the same with two parts: answer lost", WEIR_MEMORY_LOST_AFTER, 2, false },
@@ -192,6 +198,7 @@ static void a_commit_fails(void **state)
     }
 }
 
+/* covers: G-16 */
 static void a_sink_that_goes_back_is_written_again(void **state)
 {
     (void)state;
@@ -209,6 +216,7 @@ static void a_sink_that_goes_back_is_written_again(void **state)
     }
 }
 
+/* covers: G-16 */
 static void a_sink_that_goes_back_while_it_runs_is_noticed(void **state)
 {
     (void)state;
@@ -230,6 +238,7 @@ static void a_sink_that_goes_back_while_it_runs_is_noticed(void **state)
     }
 }
 
+/* covers: P-12 */
 static void an_overtaken_instance_is_fenced(void **state)
 {
     struct small_pipeline small;
@@ -252,6 +261,7 @@ static void an_overtaken_instance_is_fenced(void **state)
     small_fini(&small);
 }
 
+/* covers: P-02 */
 static void at_most_once_loses_only_what_it_counts(void **state)
 {
     (void)state;
@@ -280,6 +290,7 @@ static void at_most_once_loses_only_what_it_counts(void **state)
     }
 }
 
+/* covers: P-07 */
 static void at_least_once_loses_nothing(void **state)
 {
     (void)state;
@@ -289,6 +300,7 @@ static void at_least_once_loses_nothing(void **state)
     }
 }
 
+/* covers: E-01 */
 static void bad_records_go_where_on_error_says(void **state)
 {
     static const enum weir_on_error policies[] = { WEIR_ON_ERROR_FAIL, WEIR_ON_ERROR_DEAD_LETTER,

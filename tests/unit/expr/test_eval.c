@@ -25,6 +25,7 @@ static void expect_bools(const struct weir_vec *vec, const uint8_t want[TREE_ROW
     }
 }
 
+/* covers: E-02 */
 static void a_failed_row_is_null_and_recorded_once(void **state)
 {
     struct tree tree;
@@ -238,6 +239,7 @@ static void no_rows_are_no_failure(void **state)
     tree_fini(&tree);
 }
 
+/* covers: E-09 */
 static void batch_time_is_now(void **state)
 {
     struct tree tree;

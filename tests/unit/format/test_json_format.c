@@ -108,6 +108,7 @@ static void a_text_takes_what_is_written(void **state)
                 "{\"a\": [1, 2 ]}", 14);
 }
 
+/* */
 static void numbers_keep_all_their_digits(void **state)
 {
     const struct weir_vec *vecs = decode_good(
@@ -214,6 +215,7 @@ static void tombstones_may_be_skipped(void **state)
     decode_close(&decode);
 }
 
+/* */
 static void depth_is_limited(void **state)
 {
     char text[512] = "{\"x\":";
@@ -290,6 +292,7 @@ static const struct refusal {
     { "a bare point", "{\"ratio\":1.}", "22P02", "number" },
     { "no digit before a point", "{\"ratio\":.5}", "22P02", "ratio" },
     { "a cut exponent", "{\"ratio\":1e}", "22P02", "number" },
+    /* */
     { "NaN", "{\"ratio\":NaN}", "22P02", "ratio" },
     { "a hexadecimal number", "{\"id\":0x1}", "22P02", "number" },
     { "a string glued to a number", "{\"id\":1\"a\"}", "22P02", "number" },
@@ -304,13 +307,18 @@ static const struct refusal {
     { "an unknown escape", "{\"name\":\"\\x\"}", "22P02", "name" },
     { "an unknown escape nobody reads", "{\"x\":[\"\\x\"]}", "22P02", "escape" },
     { "a cut escape", "{\"name\":\"\\u12\"}", "22P02", "name" },
+    /* */
     { "half a surrogate pair", "{\"name\":\"\\ud800\"}", "22P02", "surrogate" },
     { "two first halves", "{\"name\":\"\\ud800\\ud800\"}", "22P02", "surrogate" },
     { "a second half alone", "{\"name\":\"\\udc00\"}", "22P02", "surrogate" },
+    /* covers: G-10, X-03 */
     { "an escaped zero", "{\"name\":\"\\u0000\"}", "22P05", "name" },
+    /* covers: G-10, X-03 */
     { "bad UTF-8", "{\"name\":\"\xff\"}", "22021", "UTF8" },
+    /* */
     { "bad UTF-8 nobody reads", "{\"x\":\"\xc0\x80\"}", "22021", "UTF8" },
     { "bad UTF-8 in a key", "{\"\xed\xa0\x80\":1}", "22021", "UTF8" },
+    /* */
     { "a key twice", "{\"id\":1,\"id\":2}", "22030", "\"id\"" },
     { "a key twice, once null", "{\"id\":null,\"id\":2}", "22030", "\"id\"" },
     { "a key twice, once escaped", "{\"id\":1,\"\\u0069d\":2}", "22030", "\"id\"" },
@@ -324,11 +332,14 @@ static const struct refusal {
     { "brackets crossed", "{\"x\":[{]}}", "22P02", "x" },
     { "a fraction for an integer", "{\"id\":1.5}", "22P02", "\"id\"" },
     { "an exponent for an integer", "{\"id\":1e3}", "22P02", "\"id\"" },
+    /* covers: G-11 */
     { "too large for bigint", "{\"id\":9223372036854775808}", "22003", "\"id\"" },
     { "too large for integer", "{\"n\":2147483648}", "22003", "\"n\"" },
     { "too small for smallint", "{\"small\":-32769}", "22003", "\"small\"" },
     { "too large for double precision", "{\"ratio\":1e400}", "22003", "\"ratio\"" },
+    /* covers: G-11 */
     { "too large for numeric(5,2)", "{\"price\":999.995}", "22003", "\"price\"" },
+    /* covers: G-11 */
     { "too long for varchar(3)", "{\"code\":\"abcd\"}", "22001", "\"code\"" },
     { "a word for an integer", "{\"id\":true}", "22P02", "\"id\"" },
     { "an object for an integer", "{\"id\":{}}", "22P02", "\"id\"" },

@@ -317,6 +317,7 @@ static void mutate(struct text *text)
     }
 }
 
+/* */
 static void both_readers_agree(void **state)
 {
     static const struct weir_format_column none[] = { { "n", { WEIR_TYPE_TEXT, -1 } } };

@@ -95,6 +95,7 @@ static void start_without(const char *forbidden, const char *dir, const char *wa
     }
 }
 
+/* covers: D-28, P-19 */
 static void a_log_starts_wherever_it_is(void **state)
 {
     struct backend backend;

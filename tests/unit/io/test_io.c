@@ -173,6 +173,7 @@ static void clocks_and_randomness_work(void **state)
 
 /* --- On the real world only ----------------------------------------------------------------- */
 
+/* */
 static void what_we_make_is_private(void **state)
 {
     struct backend backend;
@@ -189,6 +190,7 @@ static void what_we_make_is_private(void **state)
     backend_close(&backend);
 }
 
+/* covers: P-33, X-12 */
 static void unsafe_directories_are_refused(void **state)
 {
     struct backend backend;
@@ -217,7 +219,8 @@ static void unsafe_directories_are_refused(void **state)
     backend_close(&backend);
 }
 
-/* The lock goes with the process, however it dies, and names it while it lives. */
+/* The lock goes with the process, however it dies, and names it while it lives.
+ * covers: P-11 */
 static void a_lock_dies_with_its_process(void **state)
 {
     struct backend backend;

@@ -36,6 +36,7 @@ static int open_with(const struct option_pair *pairs, uint32_t count, struct wei
     return rc;
 }
 
+/* */
 static void properties_of_librdkafka_are_checked_by_it(void **state)
 {
     static const struct option_pair good = { "kafka.fetch.wait.max.ms", "5" };
@@ -51,7 +52,8 @@ static void properties_of_librdkafka_are_checked_by_it(void **state)
     assert_non_null(strstr(err.text, "fetch.wait.max.ms"));
 }
 
-/* KC1 */
+/* KC1
+ * covers: X-08 */
 static void what_weir_decides_is_refused_with_the_right_option(void **state)
 {
     static const struct {
@@ -81,6 +83,7 @@ static void what_weir_decides_is_refused_with_the_right_option(void **state)
     }
 }
 
+/* */
 static void secrets_are_known_and_not_told(void **state)
 {
     static const char *const names[] = { "kafka.sasl.password", "kafka.ssl.key.password",

@@ -28,6 +28,7 @@ static struct kafka_reader begin(int64_t next, int64_t witness, int64_t until)
     return reader;
 }
 
+/* covers: K-18 */
 static void records_are_taken_in_order_and_once(void **state)
 {
     struct kafka_reader reader = begin(5, -1, INT64_MAX);
@@ -56,6 +57,7 @@ static void a_witness_is_compared_before_anything_counts(void **state)
     assert_int_equal(hear(&reader, 5), READER_TAKE);
 }
 
+/* covers: K-06 */
 static void another_record_is_noticed_and_stays_so(void **state)
 {
     struct kafka_reader reader = begin(5, 4, INT64_MAX);
@@ -79,6 +81,7 @@ static void a_witness_that_was_compacted_away_is_let_go(void **state)
     assert_int_equal(reader.at.next, 8);
 }
 
+/* covers: K-16 */
 static void the_end_moves_the_position_past_what_nobody_sees(void **state)
 {
     struct kafka_reader reader = begin(5, -1, INT64_MAX);

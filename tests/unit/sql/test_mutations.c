@@ -123,6 +123,7 @@ static size_t mutate(char *text, size_t len)
     }
 }
 
+/* */
 static void mutated_files_give_a_plan_or_a_message(void **state)
 {
     static char text[TEXT_BYTES_MAX];
@@ -147,7 +148,9 @@ static const struct deep_case {
     uint32_t times;
     bool good;
 } deep_cases[] = {
+    /* */
     { "ten thousand brackets", "SELECT ", "(", "a", ")", 10000, false },
+    /* */
     { "four hundred thousand brackets", "SELECT ", "(", "a", ")", 400000, false },
     { "a long chain of operators", "SELECT 1", "+1", "", "", 250000, false },
     { "a chain of operators and commas in calls", "SELECT 1", "+f(1,2)", "", "", 50000, false },
@@ -190,6 +193,7 @@ static void deep_files_are_safe(void **state)
     weir_buf_fini(&buf);
 }
 
+/* */
 static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
 {
     size_t len = 1024 * 1024 + 1;

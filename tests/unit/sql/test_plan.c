@@ -245,6 +245,7 @@ static const struct bad_override {
       "min'" },
 };
 
+/* */
 static void a_bad_override_is_refused(void **state)
 {
     (void)state;

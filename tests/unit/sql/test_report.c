@@ -87,6 +87,7 @@ static void secrets_are_starred(void **state)
     }
 }
 
+/* */
 static void a_secret_option_is_starred_by_name(void **state)
 {
     struct weir_buf buf = { 0 };

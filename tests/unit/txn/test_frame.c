@@ -116,6 +116,7 @@ static void encode_one(unsigned type, struct weir_buf *ret)
     }
 }
 
+/* */
 static void a_record_cut_anywhere_is_refused(void **state)
 {
     (void)state;
@@ -142,7 +143,8 @@ static void a_record_cut_anywhere_is_refused(void **state)
     }
 }
 
-/* The log's checksums catch damage first; a forged record must still do no harm. */
+/* The log's checksums catch damage first; a forged record must still do no harm.
+ * covers: X-11 */
 static void a_flipped_bit_does_no_harm(void **state)
 {
     (void)state;
@@ -163,6 +165,7 @@ static void a_flipped_bit_does_no_harm(void **state)
     }
 }
 
+/* covers: P-27 */
 static void another_version_is_refused_by_name(void **state)
 {
     struct weir_buf bytes = { 0 };

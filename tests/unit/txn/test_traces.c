@@ -49,7 +49,8 @@ static void seal_without_commit(struct small_pipeline *small, const char *dir, u
 }
 
 /* T1: A seals plan 1 and is killed; B, in an empty directory, commits its own batch 1 of other
- * ranges; A starts again. Numbers alone would say that A's batch 1 is in. */
+ * ranges; A starts again. Numbers alone would say that A's batch 1 is in.
+ * covers: P-12 */
 static void a_batch_is_known_by_identity_not_by_number(void **state)
 {
     for (uint32_t parts = 1; parts <= 2; parts++) {
@@ -70,7 +71,8 @@ static void a_batch_is_known_by_identity_not_by_number(void **state)
 }
 
 /* Going on from a ledger leaves plans behind in the log that must never be used again, not even by
- * the next start, nor for a sink that goes back behind them. */
+ * the next start, nor for a sink that goes back behind them.
+ * covers: G-16 */
 static void plans_before_a_void_record_are_never_used(void **state)
 {
     struct small_pipeline small;
@@ -99,7 +101,8 @@ static void plans_before_a_void_record_are_never_used(void **state)
 }
 
 /* T3: two parts, one has the batch, the log is gone. Going on from either row alone loses or doubles
- * the rows of the other part. */
+ * the rows of the other part.
+ * covers: P-30 */
 static void parts_a_batch_apart_catch_up_without_a_log(void **state)
 {
     for (uint32_t lagging = 0; lagging < 2; lagging++) {
@@ -119,7 +122,8 @@ static void parts_a_batch_apart_catch_up_without_a_log(void **state)
     }
 }
 
-/* The same with the log: only the part that lacks the batch is written. */
+/* The same with the log: only the part that lacks the batch is written.
+ * covers: G-05 */
 static void parts_a_batch_apart_are_rebuilt_from_the_log(void **state)
 {
     for (uint32_t lagging = 0; lagging < 2; lagging++) {
@@ -136,7 +140,8 @@ static void parts_a_batch_apart_are_rebuilt_from_the_log(void **state)
 }
 
 /* A start at "latest" is chosen once: what comes after it is not skipped by a second start that
- * finds nothing committed. */
+ * finds nothing committed.
+ * covers: K-13 */
 static void a_start_at_latest_stays_where_it_was_chosen(void **state)
 {
     struct small_pipeline small;
@@ -158,7 +163,8 @@ static void a_start_at_latest_stays_where_it_was_chosen(void **state)
     small_fini(&small);
 }
 
-/* Batch times rise for ever, whatever the clock does. */
+/* Batch times rise for ever, whatever the clock does.
+ * covers: P-20, P-21, P-22 */
 static void batch_times_rise_though_the_clock_steps_back(void **state)
 {
     struct small_pipeline small;
@@ -183,7 +189,8 @@ static void batch_times_rise_though_the_clock_steps_back(void **state)
     small_fini(&small);
 }
 
-/* at_most_once: a part whose fate was open is dropped when it is not in, and counted. */
+/* at_most_once: a part whose fate was open is dropped when it is not in, and counted.
+ * covers: G-04, G-05 */
 static void at_most_once_drops_and_counts_an_open_fate(void **state)
 {
     static const enum weir_memory_fault faults[] = { WEIR_MEMORY_LOST_BEFORE,
@@ -212,7 +219,8 @@ static void at_most_once_drops_and_counts_an_open_fate(void **state)
     }
 }
 
-/* at_least_once: an answer that was lost is not looked up; what may show twice is counted. */
+/* at_least_once: an answer that was lost is not looked up; what may show twice is counted.
+ * covers: G-04 */
 static void at_least_once_repeats_and_counts_an_open_fate(void **state)
 {
     struct small_pipeline small;
@@ -236,7 +244,8 @@ static void at_least_once_repeats_and_counts_an_open_fate(void **state)
     small_fini(&small);
 }
 
-/* Rule 12: what was sealed comes out otherwise, because the source was cut and grew again. */
+/* Rule 12: what was sealed comes out otherwise, because the source was cut and grew again.
+ * covers: K-17 */
 static void a_batch_that_comes_out_otherwise_is_planned_anew_or_stops(void **state)
 {
     for (uint32_t parts = 1; parts <= 2; parts++) {
@@ -335,7 +344,8 @@ static void a_plan_on_its_way_to_the_disk_is_no_other_plan(void **state)
     small_fini(&small);
 }
 
-/* A directory belongs to one pipeline, and a ledger to one definition. */
+/* A directory belongs to one pipeline, and a ledger to one definition.
+ * covers: P-13, P-28 */
 static void another_definition_is_told_from_ours(void **state)
 {
     struct small_pipeline small;
@@ -359,7 +369,8 @@ static void another_definition_is_told_from_ours(void **state)
     small_fini(&small);
 }
 
-/* Rule 16: P changes between batches, and only there. */
+/* Rule 16: P changes between batches, and only there.
+ * covers: P-29 */
 static void output_partitions_change_between_batches(void **state)
 {
     struct small_pipeline small;
@@ -387,7 +398,8 @@ static void output_partitions_change_between_batches(void **state)
 }
 
 /* T2: the sink was restored to before A took it, and hands out A's generation to B. The number is
- * equal; the owner token is not. */
+ * equal; the owner token is not.
+ * covers: G-31, P-12 */
 static void a_generation_that_is_given_out_twice_is_told_apart(void **state)
 {
     struct small_pipeline small;
@@ -416,7 +428,8 @@ static void a_generation_that_is_given_out_twice_is_told_apart(void **state)
     small_fini(&small);
 }
 
-/* Rule 6: whoever takes a ledger again takes a larger generation than it ever had. */
+/* Rule 6: whoever takes a ledger again takes a larger generation than it ever had.
+ * covers: G-31 */
 static void a_sink_that_went_back_gets_a_larger_generation(void **state)
 {
     struct small_pipeline small;
@@ -442,7 +455,8 @@ static void a_sink_that_went_back_gets_a_larger_generation(void **state)
     small_fini(&small);
 }
 
-/* Rule 4: while the disk is slow, nothing of a batch gets into the sink. */
+/* Rule 4: while the disk is slow, nothing of a batch gets into the sink.
+ * covers: D-22 */
 static void nothing_is_in_before_its_plan_is_durable(void **state)
 {
     struct small_pipeline small;

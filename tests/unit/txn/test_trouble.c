@@ -54,7 +54,8 @@ static void seal_and_kill(struct small_pipeline *small, const char *dir, uint64_
 
 /* --- The log -------------------------------------------------------------------------------- */
 
-/* Reading plans back must not keep their segments for the rest of a process's life. */
+/* Reading plans back must not keep their segments for the rest of a process's life.
+ * covers: E-18 */
 static void a_log_is_trimmed_after_a_rebuild(void **state)
 {
     struct small_pipeline small;
@@ -95,7 +96,8 @@ static uint64_t run_out_of_room(struct small_pipeline *small, struct small_proce
 }
 
 /* Without room for the plan of n + 1, batch n is still looked after: only when it is in may the log
- * give up what it holds. */
+ * give up what it holds.
+ * covers: D-04 */
 static void a_full_log_does_not_hold_up_what_is_sealed(void **state)
 {
     struct small_pipeline small;
@@ -178,7 +180,8 @@ static void a_part_that_was_in_and_is_gone_is_noticed(void **state)
 
 /* --- A change of P -------------------------------------------------------------------------- */
 
-/* The first batch under a new P is rebuilt like any other. */
+/* The first batch under a new P is rebuilt like any other.
+ * covers: P-29 */
 static void a_crash_right_after_a_change_of_partitions(void **state)
 {
     static const uint32_t changes[][2] = { { 1, 3 }, { 3, 2 }, { 2, 1 } };
@@ -237,6 +240,7 @@ static void crash_with_two_sinks(enum weir_delivery delivery, const char *second
     }
 }
 
+/* covers: G-36 */
 static void two_sinks_stay_together_through_crashes(void **state)
 {
     (void)state;
@@ -244,14 +248,16 @@ static void two_sinks_stay_together_through_crashes(void **state)
     crash_with_two_sinks(WEIR_AT_LEAST_ONCE, "/a");
 }
 
-/* Without the log: the sink that lags gets exactly what the other one has more. */
+/* Without the log: the sink that lags gets exactly what the other one has more.
+ * covers: G-36 */
 static void two_sinks_a_batch_apart_catch_up_without_a_log(void **state)
 {
     (void)state;
     crash_with_two_sinks(WEIR_EXACTLY_ONCE, "/b");
 }
 
-/* Rule 17: one sink goes back; the other already holds what is rebuilt. */
+/* Rule 17: one sink goes back; the other already holds what is rebuilt.
+ * covers: G-16, G-36 */
 static void one_of_two_sinks_goes_back(void **state)
 {
     (void)state;
@@ -378,7 +384,8 @@ static void a_drop_that_fails_itself_is_counted_once(void **state)
     }
 }
 
-/* A plan of an older definition cannot be dropped as it was sealed: nothing of it is used again. */
+/* A plan of an older definition cannot be dropped as it was sealed: nothing of it is used again.
+ * covers: P-28 */
 static void at_most_once_goes_back_behind_a_change(void **state)
 {
     struct small_pipeline small;
@@ -434,7 +441,8 @@ static void skipping_back_seals_ranges_that_can_be_read(void **state)
     small_fini(&small);
 }
 
-/* What retention took before it was read is missing from the table, and counted: no more, no less. */
+/* What retention took before it was read is missing from the table, and counted: no more, no less.
+ * covers: K-04 */
 static void what_skipping_leaves_out_is_counted(void **state)
 {
     struct small_pipeline small;

@@ -232,6 +232,7 @@ static void run_seed(uint64_t seed)
     free(history);
 }
 
+/* covers: D-02, D-03, D-04, D-07, D-08, D-09, D-10, D-11, P-07 */
 static void lives_of_many_logs(void **state)
 {
     const char *text = getenv("WEIR_SEEDS");

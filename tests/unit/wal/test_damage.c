@@ -6,7 +6,8 @@
 #include "tests/unit/wal/damaged_log.h"
 
 /* Two records share a write of which only the second part arrives: that is a torn tail, although a
- * whole record follows the hole. The same hole is damage once a later record proves the write. */
+ * whole record follows the hole. The same hole is damage once a later record proves the write.
+ * covers: D-08 */
 static void a_hole_is_judged_by_what_follows(void **state)
 {
     for (int proven = 0; proven < 2; proven++) {
@@ -54,6 +55,7 @@ static void a_long_log_is_whole(void **state)
     sim_disk_free(disk);
 }
 
+/* covers: D-24 */
 static void a_missing_segment_is_named(void **state)
 {
     struct sim_disk *disk = make_long(1);
@@ -64,6 +66,7 @@ static void a_missing_segment_is_named(void **state)
     sim_disk_free(disk);
 }
 
+/* covers: D-25 */
 static void a_segment_of_another_log_is_named(void **state)
 {
     static const char *const paths[] = { SECOND, THIRD, FOURTH };
@@ -82,6 +85,7 @@ static void a_segment_of_another_log_is_named(void **state)
     }
 }
 
+/* covers: D-25 */
 static void a_doubled_segment_is_named(void **state)
 {
     struct sim_disk *disk = make_long(1);
@@ -94,7 +98,8 @@ static void a_doubled_segment_is_named(void **state)
     sim_disk_free(disk);
 }
 
-/* A write that was acknowledged and never happened leaves what the block held before. */
+/* A write that was acknowledged and never happened leaves what the block held before.
+ * covers: D-17 */
 static void a_write_that_never_happened_is_found(void **state)
 {
     struct sim_disk *disk = make_long(1);
@@ -106,6 +111,7 @@ static void a_write_that_never_happened_is_found(void **state)
     sim_disk_free(disk);
 }
 
+/* covers: D-16 */
 static void a_misdirected_write_is_found(void **state)
 {
     struct sim_disk *disk = make_long(1);
@@ -145,7 +151,8 @@ static void a_record_of_another_history_is_found(void **state)
     sim_disk_free(disks[1]);
 }
 
-/* A segment file whose header is zeroed, one that is last or not. */
+/* A segment file whose header is zeroed, one that is last or not.
+ * covers: D-26 */
 static void broken_headers_are_told_apart(void **state)
 {
     struct sim_disk *disk = make_long(1);
@@ -178,7 +185,8 @@ static void a_damaged_last_header_is_found(void **state)
     sim_disk_free(disk);
 }
 
-/* Trimmed segments that a crash brought back are not taken for records, and go away. */
+/* Trimmed segments that a crash brought back are not taken for records, and go away.
+ * covers: D-12 */
 static void a_trimmed_segment_that_came_back_is_removed(void **state)
 {
     struct sim_disk *disk = make_long(1);

@@ -249,24 +249,28 @@ static void on_every_victim(void (*harm)(struct victim *victim))
     victim_fini(&victim);
 }
 
+/* covers: D-14, D-15 */
 static void every_flipped_bit_is_found(void **state)
 {
     (void)state;
     on_every_victim(flip_every_bit);
 }
 
+/* covers: D-07 */
 static void a_tail_torn_at_every_byte_is_cut(void **state)
 {
     (void)state;
     on_every_victim(tear_at_every_byte);
 }
 
+/* covers: D-07, D-13, D-17 */
 static void every_harmed_sector_is_found(void **state)
 {
     (void)state;
     on_every_victim(harm_every_sector);
 }
 
+/* covers: D-16 */
 static void every_two_swapped_sectors_are_found(void **state)
 {
     (void)state;
@@ -299,7 +303,8 @@ static void expect(struct sim_disk *disk, bool is_whole, const char *harm, size_
 }
 
 /* Without its oldest segment a log looks trimmed, which is for its user to see (first_lsn, and
- * "log_trimmed" from a cursor); without the prepared one nothing is gone. */
+ * "log_trimmed" from a cursor); without the prepared one nothing is gone.
+ * covers: D-24 */
 static void a_missing_segment_is_found(void **state)
 {
     struct sim_disk *whole = make_long(1);
@@ -314,7 +319,8 @@ static void a_missing_segment_is_found(void **state)
     sim_disk_free(whole);
 }
 
-/* A copy in the place of the prepared file is what recycling makes of a segment; nothing is gone. */
+/* A copy in the place of the prepared file is what recycling makes of a segment; nothing is gone.
+ * covers: D-25 */
 static void a_doubled_or_swapped_segment_is_found(void **state)
 {
     struct sim_disk *whole = make_long(1);
@@ -343,7 +349,8 @@ static void a_doubled_or_swapped_segment_is_found(void **state)
 }
 
 /* The other log has the same history, so only its name is another. Its prepared file holds nothing
- * and names nobody. */
+ * and names nobody.
+ * covers: D-25 */
 static void a_segment_of_another_log_is_found(void **state)
 {
     struct sim_disk *whole = make_long(1), *other = make_long(2);

@@ -44,6 +44,7 @@ static int answer_in_child(const char *backend, const char *dir)
     return -WEXITSTATUS(status);
 }
 
+/* covers: P-35 */
 static void a_fork_does_not_open_the_lock(void **state)
 {
     struct backend backend;
@@ -131,7 +132,8 @@ static void append_until_killed(const char *backend, const char *dir,
     _exit(1);
 }
 
-/* kill -9 in the middle of writes: the log is free at once, and holds all that was reported. */
+/* kill -9 in the middle of writes: the log is free at once, and holds all that was reported.
+ * covers: P-11 */
 static void a_kill_in_full_flight_frees_the_lock(void **state)
 {
     struct backend backend;

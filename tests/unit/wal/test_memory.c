@@ -70,6 +70,7 @@ static void live(struct life *life, enum weir_io_choice choice, const char *dir)
     weir_io_close(io);
 }
 
+/* covers: P-14 */
 static void any_allocation_may_fail(void **state)
 {
     bool reached = true;

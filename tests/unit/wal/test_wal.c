@@ -9,6 +9,7 @@ enum { SEGMENT_BYTES = WEIR_WAL_SEGMENT_BYTES_MIN };
 
 /* --- On every backend ----------------------------------------------------------------------- */
 
+/* covers: E-12 */
 static void records_come_back_after_a_restart(void **state)
 {
     static uint8_t long_bytes[300000]; /* longer than a segment */
@@ -91,6 +92,7 @@ static void too_much_waiting_is_refused_and_taken_later(void **state)
     backend_close(&backend);
 }
 
+/* covers: D-13, E-18 */
 static void trimmed_segments_are_used_again(void **state)
 {
     static uint8_t bytes[5000];
@@ -167,6 +169,7 @@ static void some_segments_are_kept_for_rewinding(void **state)
     backend_close(&backend);
 }
 
+/* covers: P-11 */
 static void a_log_is_opened_once(void **state)
 {
     struct backend backend;
@@ -234,6 +237,7 @@ static void wrong_calls_are_refused(void **state)
 
 /* --- On a device that fails ----------------------------------------------------------------- */
 
+/* covers: D-02, D-03 */
 static void a_failed_write_is_final(void **state)
 {
     struct sim_disk *disk = sim_disk_new(1);
@@ -288,7 +292,8 @@ static void a_trim_waits_for_its_record(void **state)
     sim_disk_free(disk);
 }
 
-/* Appends until the next segment cannot be made, frees space, and goes on. */
+/* Appends until the next segment cannot be made, frees space, and goes on.
+ * covers: D-04 */
 static void no_space_is_waited_out(void **state)
 {
     static uint8_t bytes[5000];
@@ -367,6 +372,7 @@ static void fail_each(enum sim_op op, int sys_errno)
     }
 }
 
+/* covers: D-02, D-03, D-05, D-18 */
 static void any_operation_may_fail(void **state)
 {
     (void)state;
