@@ -2,7 +2,8 @@
  *
  * FR1  Every byte of a record is accounted for: one that is shorter or longer than what it says is
  *      refused.
- * Checked by tests/unit/txn/test_frame.c, which cuts and flips every byte. */
+ * FR2  There is one way to write a record: what is accepted would be encoded to the same bytes.
+ * Checked by tests/unit/txn/test_frame.c, which cuts and flips every byte, and tests/fuzz/fuzz_plan.c. */
 #include "txn/frame.h"
 
 #include <string.h>
@@ -189,7 +190,12 @@ int weir_plan_frame_decode(const struct weir_wal_record *record, struct weir_are
     out.definition = get_digest(&reader);
     out.source_rows = weir_reader_u64(&reader);
     out.done = weir_reader_u64(&reader);
-    out.is_done = weir_reader_u8(&reader) != 0;
+    uint8_t is_done = weir_reader_u8(&reader);
+    if (is_done > 1) { /* FR2 */
+        return weir_error_set(err, WEIR_ECORRUPT, "log record %llu: %u for yes or no",
+                              (unsigned long long)record->lsn, is_done);
+    }
+    out.is_done = is_done == 1;
     rc = weir_ranges_decode(&reader, arena, &out.ranges, err);
     if (rc == WEIR_OK) {
         rc = decode_tallies(&reader, arena, &out, err);
@@ -215,7 +221,7 @@ int weir_void_frame_decode(const struct weir_wal_record *record, struct weir_are
     }
     out.id = get_id(&reader);
     out.reason = weir_reader_str(&reader);
-    rc = weir_ranges_decode(&reader, arena, &out.ends, err);
+    rc = weir_ranges_decode_ends(&reader, arena, &out.ends, err);
     if (rc == WEIR_OK) {
         rc = finish(&reader, record, err);
     }

@@ -87,14 +87,17 @@ void weir_ranges_encode_ends(struct weir_ranges ranges, struct weir_buf *ret)
     encode(ranges, RANGES_ENDS, ret);
 }
 
-int weir_ranges_decode(struct weir_reader *reader, struct weir_arena *arena,
-                       struct weir_ranges *ret, struct weir_error *err)
+static int decode(enum ranges_kind want, struct weir_reader *reader, struct weir_arena *arena,
+                  struct weir_ranges *ret, struct weir_error *err)
 {
+    enum { ENTRY_BYTES_MIN = 44 }; /* two empty strings, and the end alone */
     uint8_t kind = weir_reader_u8(reader);
     uint32_t count = weir_reader_u32(reader);
     struct weir_ranges out = { .count = count };
 
-    if (reader->failed || (kind != RANGES_BOTH && kind != RANGES_ENDS) || count > WEIR_RANGES_MAX) {
+    /* A count that the bytes cannot hold is not worth its memory. */
+    if (reader->failed || kind != want || count > WEIR_RANGES_MAX ||
+        count > (reader->len - reader->at) / ENTRY_BYTES_MIN) {
         return weir_error_set(err, WEIR_ECORRUPT, "source ranges: kind %u with %u entries", kind,
                               count);
     }
@@ -124,6 +127,18 @@ int weir_ranges_decode(struct weir_reader *reader, struct weir_arena *arena,
     }
     *ret = out;
     return WEIR_OK;
+}
+
+int weir_ranges_decode(struct weir_reader *reader, struct weir_arena *arena,
+                       struct weir_ranges *ret, struct weir_error *err)
+{
+    return decode(RANGES_BOTH, reader, arena, ret, err);
+}
+
+int weir_ranges_decode_ends(struct weir_reader *reader, struct weir_arena *arena,
+                            struct weir_ranges *ret, struct weir_error *err)
+{
+    return decode(RANGES_ENDS, reader, arena, ret, err);
 }
 
 void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf *ret)

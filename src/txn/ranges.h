@@ -34,9 +34,12 @@ const struct weir_range *weir_ranges_find(struct weir_ranges ranges, struct weir
 void weir_ranges_encode(struct weir_ranges ranges, struct weir_buf *ret);
 /* Bytes for the ledger: where the ranges end; read back as empty ranges that begin and end there. */
 void weir_ranges_encode_ends(struct weir_ranges ranges, struct weir_buf *ret);
-/* Reads either kind, in arena; strings are views into the reader's bytes. WEIR_ECORRUPT. */
+/* Reads what its namesake above wrote, and only that, in arena; strings are views into the reader's
+ * bytes. WEIR_ECORRUPT. */
 int weir_ranges_decode(struct weir_reader *reader, struct weir_arena *arena,
                        struct weir_ranges *ret, struct weir_error *err);
+int weir_ranges_decode_ends(struct weir_reader *reader, struct weir_arena *arena,
+                            struct weir_ranges *ret, struct weir_error *err);
 /* Text for people: {"orders/orders_v2/0": [0, 1000]}, only ranges that hold something; with_all
  * also the empty ones. */
 void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf *ret);

@@ -276,7 +276,7 @@ static int decode_ends(const struct weir_ledger_row *row, struct weir_arena *are
 
     *ret = (struct weir_ranges){ 0 };
     if (row->ends.len != 0) { /* batch 0 has none */
-        rc = weir_ranges_decode(&reader, arena, ret, err);
+        rc = weir_ranges_decode_ends(&reader, arena, ret, err);
     }
     return rc == WEIR_OK ? rc
                          : weir_error_context(err, "ledger row of partition %u", row->partition);

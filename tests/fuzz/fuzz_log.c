@@ -6,11 +6,21 @@
  * every record is whole and whose numbers lie. Verify and open have to agree; a log that opens is
  * good after its close, and holds then what verify counted.
  * covers as a whole: X-11 */
+#include "base/variant.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/sim_io.h"
 #include "wal/record.h"
 
-enum { FILES = 4, CHANGE_BYTES = 7, CHANGES_MAX = 24, SEGMENT_BYTES = WEIR_WAL_SEGMENT_BYTES_MIN };
+enum {
+    FILES = 4,
+    CHANGE_BYTES = 7,
+    CHANGES_MAX = 24,
+    SEGMENT_BYTES = 5 * WAL_BLOCK_BYTES, /* a header and two records of two blocks */
+    BODY_BYTES = WAL_BLOCK_BYTES,
+};
+_Static_assert((int)SEGMENT_BYTES >= (int)WEIR_WAL_SEGMENT_BYTES_MIN, "segments may be so short");
+
+enum weir_variant weir_variant_on; /* none of the log's rules is left out */
 
 static const char *const files[FILES] = {
     "/log/0000000000000001.wal",
@@ -24,7 +34,7 @@ static const struct weir_wal_options options = { .size_bytes = sizeof(options),
 
 static struct sim_disk *make_log(void)
 {
-    static const uint8_t bytes[7000];
+    static const uint8_t bytes[BODY_BYTES];
     struct sim_disk *disk = sim_disk_new(1);
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = NULL;
@@ -100,7 +110,8 @@ static void change(struct sim_disk *disk, const uint8_t how[CHANGE_BYTES])
         }
         break;
     case 3:
-        memmove(bytes + block, bytes + how[3] % 16 * WAL_BLOCK_BYTES, WAL_BLOCK_BYTES);
+        memmove(bytes + block, bytes + how[3] % (SEGMENT_BYTES / WAL_BLOCK_BYTES) * WAL_BLOCK_BYTES,
+                WAL_BLOCK_BYTES);
         break;
     case 4:
         (void)sim_disk_truncate(disk, files[file], where % len);

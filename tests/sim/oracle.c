@@ -60,7 +60,7 @@ static bool read_ends(struct weir_str bytes, int64_t *ret)
         return true;
     }
     weir_arena_init(&arena, 0);
-    ok = weir_ranges_decode(&reader, &arena, &ranges, NULL) == WEIR_OK;
+    ok = weir_ranges_decode_ends(&reader, &arena, &ranges, NULL) == WEIR_OK;
     for (uint32_t i = 0; ok && i < ranges.count; i++) {
         ret[ranges.items[i].number] = ranges.items[i].end.next;
     }

@@ -143,6 +143,34 @@ static void a_record_cut_anywhere_is_refused(void **state)
     }
 }
 
+/* FR2: another spelling of the same record would have another digest. */
+static void a_record_has_one_spelling(void **state)
+{
+    enum { IS_DONE_AT = 1 + 2 * 32 + 4 + 16 + 16 + 8 + 8, KIND_AT = IS_DONE_AT + 1 };
+    struct weir_buf plan = { 0 }, ends = { 0 };
+
+    (void)state;
+    encode_one(WEIR_FRAME_PLAN, &plan);
+    struct weir_wal_record record = record_of(WEIR_FRAME_PLAN, &plan, plan.len);
+    plan.data[IS_DONE_AT] = 1;
+    assert_int_equal(decode(&record), WEIR_OK);
+    plan.data[IS_DONE_AT] = 2; /* is as true as 1 */
+    assert_int_equal(decode(&record), WEIR_ECORRUPT);
+    weir_buf_fini(&plan);
+
+    /* A plan whose ranges have only their ends reads like one of empty ranges. */
+    struct weir_plan_frame frame = a_plan(9);
+    frame.ranges.count = 0;
+    frame.sinks = 0;
+    weir_plan_frame_encode(&frame, &ends);
+    record = record_of(WEIR_FRAME_PLAN, &ends, ends.len);
+    assert_int_equal(decode(&record), WEIR_OK);
+    assert_int_equal(ends.data[KIND_AT], 1);
+    ends.data[KIND_AT] = 2;
+    assert_int_equal(decode(&record), WEIR_ECORRUPT);
+    weir_buf_fini(&ends);
+}
+
 /* The log's checksums catch damage first; a forged record must still do no harm.
  * covers: X-11 */
 static void a_flipped_bit_does_no_harm(void **state)
@@ -293,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_comes_back),
         cmocka_unit_test(a_record_cut_anywhere_is_refused),
+        cmocka_unit_test(a_record_has_one_spelling),
         cmocka_unit_test(a_flipped_bit_does_no_harm),
         cmocka_unit_test(another_version_is_refused_by_name),
         cmocka_unit_test(ranges_are_printed_for_people),
