@@ -27,6 +27,19 @@ static inline bool weir_str_equal(struct weir_str a, struct weir_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Without the blanks at both ends. */
+static inline struct weir_str weir_str_trim(struct weir_str text)
+{
+    while (text.len > 0 && text.data[0] == ' ') {
+        text.data++;
+        text.len--;
+    }
+    while (text.len > 0 && text.data[text.len - 1] == ' ') {
+        text.len--;
+    }
+    return text;
+}
+
 /* Bytewise order, as PostgreSQL's collation "C": negative, 0 or positive. */
 static inline int weir_str_compare(struct weir_str a, struct weir_str b)
 {

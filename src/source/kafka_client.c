@@ -72,6 +72,15 @@ static int on_close_socket(int fd, void *context)
     return close(fd);
 }
 
+/* Called by librdkafka's threads in place of getaddrinfo() and freeaddrinfo(). */
+static int on_resolve(const char *node, const char *service, const struct addrinfo *hints,
+                      struct addrinfo **res, void *context)
+{
+    const struct kafka_client *client = context;
+
+    return kafka_addresses_resolve(&client->addresses, node, service, hints, res);
+}
+
 static int make_topics(struct kafka_client *client, const struct kafka_config *config,
                        struct weir_error *err)
 {
@@ -98,8 +107,11 @@ static int make_handle(struct kafka_client *client, struct kafka_config *config,
 {
     rd_kafka_conf_t *conf = NULL;
     char text[512];
-    int rc = kafka_config_properties(config, args, partition_count, &conf, err);
+    int rc = kafka_addresses_parse(config->broker_addresses, &client->addresses, err);
 
+    if (rc == WEIR_OK) {
+        rc = kafka_config_properties(config, args, partition_count, &conf, err);
+    }
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -107,6 +119,7 @@ static int make_handle(struct kafka_client *client, struct kafka_config *config,
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_closesocket_cb(conf, on_close_socket);
+    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
     client->handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (client->handle == NULL) {
         rd_kafka_conf_destroy(conf); /* taken only on success */
@@ -121,6 +134,7 @@ static void free_client(struct kafka_client *client)
         free(client->topics[i].name);
     }
     free(client->topics);
+    kafka_addresses_fini(&client->addresses);
     if (client->event_fd >= 0) {
         (void)close(client->event_fd); /* an eventfd has nothing to lose */
     }

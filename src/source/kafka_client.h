@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "source/kafka_addresses.h"
 #include "source/kafka_config.h"
 #include "source/kafka_view.h"
 
@@ -16,6 +17,7 @@ struct kafka_client {
     rd_kafka_queue_t *queue; /* where everything arrives */
     struct kafka_topic *topics;
     uint32_t topic_count;
+    struct kafka_addresses addresses;
     int event_fd;                     /* readable when the queue may hold something */
     atomic_uint_least64_t lost_links; /* connections that had carried answers and were closed */
     /* What librdkafka complained of last and when, by kafka_clock_us(). Callbacks run inside the

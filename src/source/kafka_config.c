@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "source/kafka_addresses.h"
 #include "source/kafka_start.h"
 
 enum {
@@ -33,6 +34,12 @@ const struct weir_option_def weir_kafka_source_options[] = {
       .required = true,
       .help = "host:port of one or more brokers, with commas between; the others are learnt from "
               "them" },
+    { .name = "broker_addresses",
+      .kind = WEIR_OPTION_TEXT,
+      .help = "where to find brokers whose own addresses are of no use here, as behind a port "
+              "forward, Docker or Kubernetes: 'advertised:port=reachable:port, ...', such as "
+              "'kafka-0.kafka:9092=localhost:31090'. A certificate is checked for the advertised "
+              "name" },
     { .name = "topic",
       .kind = WEIR_OPTION_TEXT,
       .required = true,
@@ -274,18 +281,6 @@ int kafka_config_properties(struct kafka_config *config, const struct weir_sourc
     return WEIR_OK;
 }
 
-static struct weir_str trim(struct weir_str text)
-{
-    while (text.len > 0 && text.data[0] == ' ') {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && text.data[text.len - 1] == ' ') {
-        text.len--;
-    }
-    return text;
-}
-
 static int split_topics(struct weir_str text, struct kafka_config *config, struct weir_error *err)
 {
     size_t commas = 0;
@@ -301,7 +296,7 @@ static int split_topics(struct weir_str text, struct kafka_config *config, struc
         const char *comma =
             begin == text.len ? NULL : memchr(text.data + begin, ',', text.len - begin);
         size_t end = comma == NULL ? text.len : (size_t)(comma - text.data);
-        struct weir_str topic = trim((struct weir_str){ text.data + begin, end - begin });
+        struct weir_str topic = weir_str_trim((struct weir_str){ text.data + begin, end - begin });
         if (topic.len == 0 || topic.len > 249) { /* Kafka's own limit */
             return weir_error_set(err, WEIR_ECONFIG, "option topic: '%.*s' is not a topic name",
                                   WEIR_STR_ARG(topic));
@@ -325,11 +320,17 @@ int kafka_config_init(const struct weir_source_args *args, struct kafka_config *
     struct weir_option_value group = weir_options_get(defs, args->options, "group");
     struct kafka_config config = {
         .brokers = weir_options_get(defs, args->options, "brokers").text,
+        .broker_addresses = weir_options_get(defs, args->options, "broker_addresses").text,
         .skip_lost = weir_options_get(defs, args->options, "on_data_loss").number == 1,
         .read_committed = weir_options_get(defs, args->options, "isolation").number == 0,
     };
+    struct kafka_addresses addresses = { 0 }; /* each client makes its own */
     int rc = split_topics(weir_options_get(defs, args->options, "topic").text, &config, err);
 
+    if (rc == WEIR_OK) {
+        rc = kafka_addresses_parse(config.broker_addresses, &addresses, err);
+        kafka_addresses_fini(&addresses);
+    }
     if (rc == WEIR_OK) {
         rc = kafka_start_parse(weir_options_get(defs, args->options, "start").text, &config, err);
     }

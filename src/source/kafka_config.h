@@ -24,6 +24,7 @@ struct kafka_start_offset {
 /* The checked options. Text lives as long as the options it was made from. */
 struct kafka_config {
     struct weir_str brokers;
+    struct weir_str broker_addresses; /* as kafka_addresses_parse() takes them */
     struct weir_str *topics;
     uint32_t topic_count;
     char *group; /* owned; for publish() only */

@@ -1,4 +1,9 @@
 /* test_kafka_config.c: which options the Kafka source takes, and what it says of the others. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+
+#include "source/kafka_addresses.h"
 #include "source/kafka_source.h"
 #include "source/kafka_start.h"
 #include "tests/support/test.h"
@@ -81,6 +86,78 @@ static void what_weir_decides_is_refused_with_the_right_option(void **state)
             fail();
         }
     }
+}
+
+static void reachable_addresses_are_checked(void **state)
+{
+    static const char *const good[] = { "", "kafka-0:9092=localhost:31090",
+                                        "a:1=b:2, [::1]:9092=[2001:db8::1]:65535 ,A.b:1=c:1" };
+    static const struct {
+        const char *text, *hint;
+    } bad[] = {
+        { "kafka-0:9092", "'kafka-0:9092' is not advertised:port=reachable:port" },
+        { "kafka-0=localhost:31090", "is not advertised:port" },
+        { "kafka-0:9092=localhost", "is not advertised:port" },
+        { "kafka-0:9092=localhost:0", "is not advertised:port" },
+        { "kafka-0:9092=localhost:65536", "is not advertised:port" },
+        { "kafka-0:9092=localhost:9x", "is not advertised:port" },
+        { "::1:9092=localhost:9092", "is not advertised:port" },
+        { "a b:9092=localhost:9092", "is not advertised:port" },
+        { ":9092=localhost:9092", "is not advertised:port" },
+        { "a:1=b:2,", "'' is not advertised:port" },
+        { "a:1=b:2,A:1=c:3", "'A:1' is there twice" },
+    };
+    struct weir_error err = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        const struct option_pair pair = { "broker_addresses", good[i] };
+        assert_int_equal(open_with(&pair, 1, &err), WEIR_OK);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const struct option_pair pair = { "broker_addresses", bad[i].text };
+        assert_int_equal(open_with(&pair, 1, &err), WEIR_ECONFIG);
+        if (strstr(err.text, bad[i].hint) == NULL) {
+            print_error("%s: %s\n", bad[i].text, err.text);
+            fail();
+        }
+    }
+}
+
+/* Where an address leads, as number:port. */
+static void resolve(const struct kafka_addresses *addresses, const char *node, const char *service,
+                    char ret[INET6_ADDRSTRLEN + 8])
+{
+    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    char host[INET6_ADDRSTRLEN], port[8];
+    struct addrinfo *found = NULL;
+
+    assert_int_equal(kafka_addresses_resolve(addresses, node, service, &hints, &found), 0);
+    assert_int_equal(getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof(host), port,
+                                 sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV),
+                     0);
+    (void)snprintf(ret, INET6_ADDRSTRLEN + 8, "%s:%s", host, port);
+    assert_int_equal(kafka_addresses_resolve(addresses, NULL, NULL, NULL, &found), 0);
+}
+
+static void an_advertised_address_leads_to_the_reachable_one(void **state)
+{
+    struct kafka_addresses addresses;
+    char text[INET6_ADDRSTRLEN + 8];
+    struct weir_error err;
+
+    (void)state;
+    assert_int_equal(
+        kafka_addresses_parse(WEIR_STR("kafka-0:9092=127.0.0.1:31090, kafka-1:9092=[::1]:31091"),
+                              &addresses, &err),
+        WEIR_OK);
+    resolve(&addresses, "Kafka-0", "9092", text);
+    assert_string_equal(text, "127.0.0.1:31090");
+    resolve(&addresses, "kafka-1", "9092", text);
+    assert_string_equal(text, "::1:31091");
+    resolve(&addresses, "127.0.0.1", "9092", text); /* any other is what it says */
+    assert_string_equal(text, "127.0.0.1:9092");
+    kafka_addresses_fini(&addresses);
 }
 
 /* */
@@ -225,6 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_of_librdkafka_are_checked_by_it),
         cmocka_unit_test(what_weir_decides_is_refused_with_the_right_option),
+        cmocka_unit_test(reachable_addresses_are_checked),
+        cmocka_unit_test(an_advertised_address_leads_to_the_reachable_one),
         cmocka_unit_test(secrets_are_known_and_not_told),
         cmocka_unit_test(a_start_is_a_word_a_time_or_offsets),
         cmocka_unit_test(offsets_belong_to_partitions),
