@@ -8,6 +8,7 @@ usage_sim() {
     cat <<'TEXT'
 usage: ./dev sim [--seeds FROM..TO] [--jobs N]       plays seeds; shrinks those that fail
        ./dev sim --seed S [--trace] [--only LIST]    plays one; LIST: TURN:FAULT,... or none
+       ./dev sim --list FILE                         plays the seeds that a file names
        ./dev sim --variant NAME [...]                leaves out one rule of the protocol
        ./dev sim --all-variants [--jobs N]           each variant must be caught
 

@@ -574,11 +574,7 @@ void weir_memory_go_back(struct weir_memory_database *database, uint32_t count)
 
     list_cut(&database->committed, count > have ? 0 : have - count);
     database->lives++;
-    for (size_t i = 0; i < database->late.count; i++) {
-        if (database->late.items[i]->has_advanced) { /* it was open in the server that is gone */
-            transaction_free(take_late(database, i--));
-        }
-    }
+    list_cut(&database->late, 0); /* no session outlives its server */
 }
 
 uint32_t weir_memory_transaction_count(const struct weir_memory_database *database)

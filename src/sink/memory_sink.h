@@ -88,7 +88,8 @@ struct weir_memory_play {
 };
 void weir_memory_play(struct weir_memory_database *database, const struct weir_memory_play *play);
 
-/* Takes back the last `count` transactions (commits and claims alike), as a restored backup does. */
+/* Takes back the last `count` transactions (commits and claims alike), as a restored backup does. What
+ * was under way in the server is gone: connections, and transactions that were late. */
 void weir_memory_go_back(struct weir_memory_database *database, uint32_t count);
 /* How many transactions there are: a mark to go back to. */
 uint32_t weir_memory_transaction_count(const struct weir_memory_database *database);

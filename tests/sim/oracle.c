@@ -408,12 +408,12 @@ static void check_needless(struct sim_sink *sink, const struct weir_ledger_row *
     const struct sim_world *world = sink->world;
     const struct sim_step *now = sim_oracle_now(sink);
     const struct sim_row *known = &now->rows[row->partition];
-    bool is_first = world->current == NULL || try == NULL || try->boot != world->current->boot;
+    const struct sim_instance *by = world->current;
+    bool is_first = by != NULL && (try == NULL || try->boots[by - world->instances] != by->boot);
 
-    if (is_first && world->config.mode == WEIR_EXACTLY_ONCE && world->current != NULL &&
-        row->partition < now->count && memcmp(known->owner, row->owner, WEIR_UUID_BYTES) == 0 &&
-        known->batch == row->batch && known->t == row->t &&
-        weir_digest_equal(known->plan, row->plan)) {
+    if (is_first && world->config.mode == WEIR_EXACTLY_ONCE && row->partition < now->count &&
+        memcmp(known->owner, row->owner, WEIR_UUID_BYTES) == 0 && known->batch == row->batch &&
+        known->t == row->t && weir_digest_equal(known->plan, row->plan)) {
         sim_violation(sink->world, "rule 17: batch %llu is sent to partition %u, which holds it",
                       (unsigned long long)row->batch, row->partition);
     }
@@ -443,7 +443,10 @@ void sim_oracle_tried(struct sim_sink *sink, const struct weir_memory_transactio
                                  .plan = row->plan,
                                  .output = row->output };
     }
-    try->boot = sink->world->current == NULL ? 0 : sink->world->current->boot;
+    const struct sim_instance *by = sink->world->current;
+    if (by != NULL) {
+        try->boots[by - sink->world->instances] = by->boot;
+    }
     try->is_open = try->is_open || (has_rows && !is_rolled_back);
 }
 

@@ -214,6 +214,44 @@ static struct board *post(uint64_t from, uint64_t to, bool first_only)
     return board;
 }
 
+static void tell_failure(uint64_t seed, struct sim_outcome *outcome)
+{
+    sim_play_apart(seed, NULL, 0, outcome);
+    sim_shrink(seed, outcome);
+    sim_print_failure(seed, outcome);
+}
+
+uint64_t sim_run_list(const char *path)
+{
+    struct sim_outcome *outcome = calloc(1, sizeof(*outcome));
+    FILE *file = fopen(path, "r");
+    char line[512];
+    uint64_t count = 0;
+    uint64_t failed = 0;
+
+    weir_assert(outcome != NULL);
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        char *end;
+        uint64_t seed = strtoull(line, &end, 10);
+        if (line[0] == '#' || end == line) {
+            continue;
+        }
+        count++;
+        sim_play_apart(seed, NULL, 0, outcome);
+        if (outcome->violation[0] != '\0') {
+            failed++;
+            tell_failure(seed, outcome);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file); /* it was only read */
+    }
+    printf("sim: %llu passed, %llu failed\n", (unsigned long long)(count - failed),
+           (unsigned long long)failed);
+    free(outcome);
+    return count == 0 ? 1 : failed;
+}
+
 uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs)
 {
     struct board *board = post(from, to, false);
@@ -226,10 +264,7 @@ uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs)
     uint64_t failed = atomic_load(&board->failed);
     uint64_t done = atomic_load(&board->done);
     for (uint64_t i = 0; i < failed && i < FAILURES_TOLD; i++) {
-        uint64_t seed = atomic_load(&board->failures[i]);
-        sim_play_apart(seed, NULL, 0, outcome);
-        sim_shrink(seed, outcome);
-        sim_print_failure(seed, outcome);
+        tell_failure(atomic_load(&board->failures[i]), outcome);
     }
     printf("%llu seeds in %.1f s, %.0f a second; %llu played twice came out otherwise\n",
            (unsigned long long)done, seconds, (double)done / seconds,

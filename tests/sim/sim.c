@@ -13,6 +13,7 @@
 
 static const char usage[] =
     "usage: sim [--seeds FROM..TO] [--jobs N]       plays seeds; shrinks those that fail\n"
+    "       sim --list FILE                         plays the seeds that a file names\n"
     "       sim --seed S [--trace] [--only LIST]    plays one; LIST: TURN:FAULT,... or none\n"
     "       sim --variant NAME [...]                leaves out one rule\n"
     "       sim --all-variants [--jobs N]           each must be caught\n";
@@ -20,6 +21,7 @@ static const char usage[] =
 struct command {
     uint64_t from, to, seed;
     uint32_t jobs;
+    const char *list;
     bool one, traced, all_variants;
     bool has_only;
     struct sim_event only[SIM_EVENTS_MAX];
@@ -74,12 +76,15 @@ static bool parse_only(char *text, struct command *ret)
 
 static bool parse(int argc, char **argv, struct command *ret)
 {
-    static const struct option options[] = {
-        { "seeds", required_argument, NULL, 's' },  { "jobs", required_argument, NULL, 'j' },
-        { "seed", required_argument, NULL, 'S' },   { "trace", no_argument, NULL, 't' },
-        { "only", required_argument, NULL, 'o' },   { "variant", required_argument, NULL, 'v' },
-        { "all-variants", no_argument, NULL, 'a' }, { 0 }
-    };
+    static const struct option options[] = { { "seeds", required_argument, NULL, 's' },
+                                             { "jobs", required_argument, NULL, 'j' },
+                                             { "seed", required_argument, NULL, 'S' },
+                                             { "trace", no_argument, NULL, 't' },
+                                             { "only", required_argument, NULL, 'o' },
+                                             { "variant", required_argument, NULL, 'v' },
+                                             { "all-variants", no_argument, NULL, 'a' },
+                                             { "list", required_argument, NULL, 'l' },
+                                             { 0 } };
     bool ok = true;
     int c;
 
@@ -105,6 +110,9 @@ static bool parse(int argc, char **argv, struct command *ret)
             break;
         case 'v':
             ok = sim_variant_choose(optarg);
+            break;
+        case 'l':
+            ret->list = optarg;
             break;
         case 'a':
             ret->all_variants = true;
@@ -148,6 +156,9 @@ int main(int argc, char **argv)
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (command.one) {
         return play_one(&command);
+    }
+    if (command.list != NULL) {
+        return sim_run_list(command.list) == 0 ? 0 : 1;
     }
     if (command.all_variants) {
         return sim_variants_run(command.jobs) == 0 ? 0 : 1;

@@ -158,7 +158,7 @@ struct sim_try {
     uint64_t batch;
     int64_t t;
     uint32_t p;
-    uint64_t boot; /* of who tried it last */
+    uint64_t boots[SIM_INSTANCES_MAX]; /* of each instance, when it tried it last; 0: never */
     struct weir_digest plan, output;
     bool had_rows, is_open;
 };
@@ -272,6 +272,9 @@ void sim_play_apart(uint64_t seed, const struct sim_event *only, size_t only_cou
 /* Seeds from to to on so many processes; the first failing ones are shrunk and told. Returns how many
  * failed. */
 uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs);
+/* The seeds at the beginnings of the lines of a file; lines that begin with # tell about it. Returns
+ * how many failed; a file that holds none counts as one. */
+uint64_t sim_run_list(const char *path);
 /* The first seed of the range that fails; false: none. */
 bool sim_find_failure(uint64_t from, uint64_t to, uint32_t jobs, uint64_t *ret_seed,
                       struct sim_outcome *ret);
