@@ -3,7 +3,7 @@
  * LK1  All rows of the ledger are read in one statement before anything else is sent (rule 7).
  * LK2  The order of the questions is fixed: fenced, gone back, there, not there, gone further
  *      back, anything else. [T2, T5]
- * Checked by tests/unit/txn/test_traces.c and tests/integration. */
+ * Checked by tests/unit/txn/test_traces.c, test_going_back.c and tests/integration. */
 #include "base/log_line.h"
 #include "base/variant.h"
 #include "txn/txn_internal.h"

@@ -240,7 +240,7 @@ static int check_partitions(struct weir_txn *txn, const struct weir_log_view *vi
     }
     if (same_map || WEIR_VARIANT(repartition_any_time) ||
         (verdict != VERDICT_REBUILD && verdict != VERDICT_CATCH_UP)) {
-        return same_count ? WEIR_OK : weir_txn_repartition(txn, err);
+        return same_count ? WEIR_OK : weir_txn_repartition(txn, is_rebuild, err);
     }
     return conflict(err, "partitions_changed",
                     "output_partitions or partition_by changed while a batch is not in everywhere: "

@@ -5,7 +5,9 @@
  *      same rows (rule 12). Otherwise it is planned anew, if nobody holds any of it, or stops.
  * SL2  Plans are given up only when everything before them is in: a void record that stood before a
  *      batch in flight would take away the plan of that batch.
- * Checked by an assert tagged SL2 and tests/unit/txn/test_traces.c. */
+ * SL3  A plan of other output partitions than ours that somebody holds stops the pipeline, but only
+ *      when all before it is in: else each of the two settings would ask for the other (rule 16).
+ * Checked by asserts tagged SL2 and SL3, tests/unit/txn/test_traces.c and test_going_back.c. */
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -109,6 +111,25 @@ static int want_new_plan(struct weir_txn *txn, const char *why, struct weir_erro
     (void)snprintf(txn->new_plan_why, sizeof(txn->new_plan_why), "%s", why);
     txn->epoch++;
     return WEIR_OK;
+}
+
+bool weir_txn_is_of_other_partitions(const struct weir_txn *txn)
+{
+    return !weir_digest_equal(txn->rebuild_frame.map, txn->args.map) &&
+           held_somewhere(txn, txn->rebuild_frame.id.batch);
+}
+
+int weir_txn_want_other_partitions(const struct weir_txn *txn, struct weir_error *err)
+{
+    const struct weir_plan_frame *frame = &txn->rebuild_frame;
+
+    weir_assert(weir_txn_in_flight(txn) == 0); /* SL3 */
+    return weir_error_set_reason(
+        err, WEIR_ECONFLICT, "partitions_changed",
+        "a sink went back over a change of output_partitions or partition_by: batch %llu, which "
+        "is in elsewhere, was sealed under another setting (output_partitions = %u); all before it "
+        "is in, go on with that setting",
+        (unsigned long long)frame->id.batch, frame->partitions);
 }
 
 int weir_txn_plan_anew(struct weir_txn *txn, struct weir_error *err)

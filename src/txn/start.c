@@ -165,7 +165,20 @@ int weir_txn_claim(struct weir_txn *txn, struct weir_error *err)
     return rc;
 }
 
-int weir_txn_repartition(struct weir_txn *txn, struct weir_error *err)
+static bool is_apart(const struct weir_ledger *ledger)
+{
+    for (uint32_t p = 1; p < ledger->count; p++) {
+        if (ledger->rows[p].batch != ledger->rows[0].batch) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rows that are a batch apart stay as they are (rule 16). That is no obstacle to a rebuild: the batch
+ * that some of them have was sealed under their P, so all that is rebuilt under ours comes before
+ * it, and they have it. Where ours ends weir_txn_next() says so. */
+int weir_txn_repartition(struct weir_txn *txn, bool for_rebuild, struct weir_error *err)
 {
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         struct weir_txn_sink_state *state = &txn->sink_states[s];
@@ -177,7 +190,8 @@ int weir_txn_repartition(struct weir_txn *txn, struct weir_error *err)
         };
         int rc;
 
-        if (state->ledger.count == txn->args.partitions) {
+        if (state->ledger.count == txn->args.partitions ||
+            (for_rebuild && is_apart(&state->ledger))) {
             continue;
         }
         weir_log(WEIR_LOG_INFO, "repartition", "%s: output partitions change from %u to %u",

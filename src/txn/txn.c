@@ -249,6 +249,21 @@ int weir_txn_step(weir_txn *txn, struct weir_error *err)
 
 /* --- What the engine does next -------------------------------------------------------------- */
 
+/* Whether a ledger that was read under our generation shows a part of a batch that is rebuilt. Rows
+ * of another P are those of a sink that holds all of it, see weir_txn_repartition(). */
+static bool is_held(const struct weir_txn *txn, uint32_t sink, uint32_t p, uint64_t n)
+{
+    const struct weir_ledger *ledger = &txn->sink_states[sink].ledger;
+
+    if (WEIR_VARIANT(held_parts_sent_again)) {
+        return false;
+    }
+    for (uint32_t i = 0; ledger->count != txn->args.partitions && i < ledger->count; i++) {
+        weir_assert(ledger->rows[i].batch >= n);
+    }
+    return ledger->count != txn->args.partitions || ledger->rows[p].batch >= n;
+}
+
 /* The parts of a batch as it begins: those that some sink already holds are not sent (rule 17). */
 static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_rebuilt,
                        struct weir_error *err)
@@ -261,8 +276,7 @@ static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_r
             return rc;
         }
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
-            bool is_in = is_rebuilt && !WEIR_VARIANT(held_parts_sent_again) &&
-                         txn->sink_states[s].ledger.rows[p].batch >= n;
+            bool is_in = is_rebuilt && is_held(txn, s, p, n);
             batch->parts[s][p] = (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD,
                                                      .sent_as_head = n == txn->head };
         }
@@ -330,6 +344,9 @@ int weir_txn_next(weir_txn *txn, struct weir_work *ret, struct weir_error *err)
         return WEIR_OK;
     }
     rc = weir_txn_read_rebuild(txn, err);
+    if (rc == WEIR_OK && weir_txn_is_of_other_partitions(txn)) {
+        return weir_txn_in_flight(txn) == 0 ? weir_txn_want_other_partitions(txn, err) : WEIR_OK;
+    }
     if (rc == WEIR_OK && txn->args.mode == WEIR_TXN_AT_MOST_ONCE && txn->rebuild_in_log &&
         !WEIR_VARIANT(sealed_sent_again)) {
         return WEIR_FAIL_AROUND(recover_drop, drop_sealed(txn, err), err);

@@ -114,7 +114,8 @@ struct weir_txn {
 /* --- start.c --- */
 /* Takes a new generation in every ledger, then reads them all. */
 int weir_txn_claim(struct weir_txn *txn, struct weir_error *err);
-int weir_txn_repartition(struct weir_txn *txn, struct weir_error *err);
+/* Gives each ledger as many rows as there are output partitions. */
+int weir_txn_repartition(struct weir_txn *txn, bool for_rebuild, struct weir_error *err);
 /* Appends the identity record; durable before any plan behind it. */
 int weir_txn_write_identity(struct weir_txn *txn, struct weir_error *err);
 
@@ -145,6 +146,11 @@ int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_we
 /* --- seal.c --- */
 /* Gives up the plans that are left to be rebuilt; nothing is in flight. */
 int weir_txn_plan_anew(struct weir_txn *txn, struct weir_error *err);
+/* Whether the plan in rebuild_frame cannot come out as it was sealed under our partition map, and
+ * must, because some sink holds it. */
+bool weir_txn_is_of_other_partitions(const struct weir_txn *txn);
+/* Says so; nothing is in flight. WEIR_ECONFLICT. */
+int weir_txn_want_other_partitions(const struct weir_txn *txn, struct weir_error *err);
 
 /* --- txn.c --- */
 /* Lets go of one batch: rolled back and released in every sink. */
