@@ -177,7 +177,8 @@ suite_sim() {
 
 suite_integration() {
     local rc=0
-    local -a select=()
+    # Mostly waiting for servers: two files at a time, each process with servers of its own.
+    local -a select=(--numprocesses 2 --dist loadfile)
     build_flavour gcc
     build_fail_points
     [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")

@@ -8,6 +8,7 @@ kills or restores PostgreSQL takes `own_postgres_stage`, one that kills Kafka `o
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import servers  # noqa: E402
 from stage import LONG, SEED, Stage  # noqa: E402
 
-HOME = servers.BUILD / "test"
+# Each process of a run (pytest -n) has servers and directories of its own.
+HOME = servers.BUILD / "test" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # The log cleaner looks every 15 s by default; the compaction tests would wait for it.
 KAFKA_SETTINGS = {"log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 500,
                   "log.retention.check.interval.ms": 1000}

@@ -172,7 +172,7 @@ static void hurt_disk(struct sim_world *world)
     if (world->config.rates[SIM_FAULT_hold_writes] != 0) {
         bool still = world->is_holding && sim_draw(world, 4) != 0;
         world->is_holding = sim_strikes(world, SIM_FAULT_hold_writes) || still;
-        sim_disk_hold_writes(world->disk, world->is_holding);
+        sim_disk_slow_writes(world->disk, world->is_holding);
     }
     if (sim_strikes(world, SIM_FAULT_clock_step)) {
         int64_t by = (int64_t)sim_fault_draw(world, SIM_FAULT_clock_step, 2000000000000u);

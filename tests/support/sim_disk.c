@@ -411,6 +411,7 @@ void sim_disk_heal(struct sim_disk *disk)
     memset(disk->faults, 0, sizeof(disk->faults));
     disk->limit_bytes = UINT64_MAX;
     disk->hold_writes = false;
+    disk->slow_writes = false;
 }
 
 uint64_t sim_disk_count(const struct sim_disk *disk, enum sim_op op)
@@ -426,6 +427,11 @@ void sim_disk_limit(struct sim_disk *disk, uint64_t bytes)
 void sim_disk_hold_writes(struct sim_disk *disk, bool hold)
 {
     disk->hold_writes = hold;
+}
+
+void sim_disk_slow_writes(struct sim_disk *disk, bool slow)
+{
+    disk->slow_writes = slow;
 }
 
 uint8_t *sim_disk_bytes(struct sim_disk *disk, const char *path, size_t *ret_len)

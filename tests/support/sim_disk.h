@@ -56,7 +56,7 @@ struct sim_disk {
     struct fault faults[SIM_OP_COUNT];
     uint64_t counts[SIM_OP_COUNT];
     uint64_t limit_bytes;
-    bool hold_writes;
+    bool hold_writes, slow_writes;
     int64_t wall_us; /* minus mono_us */
     uint64_t mono_us;
 };

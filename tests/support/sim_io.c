@@ -143,7 +143,7 @@ static int sim_write_start(void *self, struct weir_io_write *write, struct weir_
 }
 
 /* Finishes some of the started writes, in the order in which they were started: one at least when
- * the caller waits, also where writes are held: a slow disk comes to an end. */
+ * the caller waits. */
 static int sim_poll(void *self, uint64_t wait_us, struct weir_error *err)
 {
     struct sim_process *process = self;
@@ -151,8 +151,11 @@ static int sim_poll(void *self, uint64_t wait_us, struct weir_error *err)
     bool must = wait_us > 0 || !process->alive;
 
     (void)err;
-    while (process->first != NULL && (!disk->hold_writes || must) &&
-           (must || sim_below(disk, 2) == 0)) {
+    if (process->alive && (disk->hold_writes || (disk->slow_writes && !must))) {
+        disk->mono_us += wait_us / 2;
+        return WEIR_OK;
+    }
+    while (process->first != NULL && (must || (!disk->slow_writes && sim_below(disk, 2) == 0))) {
         struct weir_io_write *write = process->first;
 
         process->first = write->next;

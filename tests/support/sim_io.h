@@ -62,13 +62,15 @@ void sim_disk_power_cut(struct sim_disk *disk);
  * looks clean from then on: later syncs succeed without writing it. */
 void sim_disk_fail(struct sim_disk *disk, enum sim_op op, uint64_t skip, uint64_t times,
                    int sys_errno);
-void sim_disk_heal(struct sim_disk *disk); /* no more failures, no limit of space, no holding */
+void sim_disk_heal(struct sim_disk *disk); /* no more failures, no limit of space, no holding, none slow */
 /* Operations of a kind since the disk was made. */
 uint64_t sim_disk_count(const struct sim_disk *disk, enum sim_op op);
 /* Files may take up this much in all; writing more fails with ENOSPC. */
 void sim_disk_limit(struct sim_disk *disk, uint64_t bytes);
 /* Started writes are not carried out until this is called with false again. */
 void sim_disk_hold_writes(struct sim_disk *disk, bool hold);
+/* As long as this is on, they are carried out only for a caller that waits, one for each time. */
+void sim_disk_slow_writes(struct sim_disk *disk, bool slow);
 
 /* --- The bytes themselves ------------------------------------------------------------------- */
 
