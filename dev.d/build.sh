@@ -32,7 +32,8 @@ usage_docs() {
     cat <<'TEXT'
 usage: ./dev docs
 
-Writes docs/REFERENCE.md anew, by `weir reference`, and docs/FAULTS.md, from tests/catalogue/.
+Writes docs/REFERENCE.md anew, by `weir reference`, docs/FAULTS.md, from tests/catalogue/, and
+docs/PROOF.md, from the results kept in tests/proof/.
 TEXT
 }
 
@@ -118,4 +119,6 @@ verb_docs() {
     mv "$BUILD/REFERENCE.md" "$ROOT/docs/REFERENCE.md"
     catalogue page >"$BUILD/FAULTS.md"
     mv "$BUILD/FAULTS.md" "$ROOT/docs/FAULTS.md"
+    proof page >"$BUILD/PROOF.md"
+    mv "$BUILD/PROOF.md" "$ROOT/docs/PROOF.md"
 }

@@ -85,6 +85,8 @@ lint_docs() {
     build_program >/dev/null
     "$WEIR" reference | diff -u "$ROOT/docs/REFERENCE.md" - >&2 ||
         die "docs/REFERENCE.md is not what the program says: run ./dev docs"
+    proof page | diff -u "$ROOT/docs/PROOF.md" - >&2 ||
+        die "docs/PROOF.md is not what tests/proof/ says: run ./dev docs"
 }
 
 # Tags of tests name faults that there are, and docs/FAULTS.md is made from them.
