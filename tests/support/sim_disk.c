@@ -1,9 +1,10 @@
 /* sim_disk.c: what the simulated disk holds, and what crashes leave of it.
  *
- * A file has its bytes twice, as seen and as a power cut leaves them, and a state for each sector.
+ * A file has its bytes as they are seen, a state for each sector, and for those that are not clean
+ * what a power cut would leave of them.
  * A directory is a list of names, also twice: the changes since the last sync_dir are a journal,
  * of which a power cut keeps a part.
- * D1  Between the two, clean sectors are equal. */
+ * D1  A sector has old bytes exactly while it is not clean. */
 #include "tests/support/sim_disk.h"
 
 #include <stdio.h>
@@ -177,55 +178,119 @@ struct inode *sim_inode_new(struct sim_disk *disk)
     return inode;
 }
 
-static void inode_reserve(struct inode *inode, size_t bytes)
+static const uint8_t zeros[SIM_SECTOR_BYTES]; /* most old sectors are: they need no copy */
+
+/* Room for a write, which follows: what it will not write is zeros. */
+static void inode_reserve(struct inode *inode, size_t at, size_t bytes)
 {
     size_t old = inode->capacity_bytes;
-    size_t capacity = (bytes + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES * SIM_SECTOR_BYTES;
+    size_t end = at + bytes;
+    size_t capacity = (end + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES * SIM_SECTOR_BYTES;
+    size_t old_count = old / SIM_SECTOR_BYTES;
+    size_t count = capacity / SIM_SECTOR_BYTES;
 
     if (capacity <= old) {
         return;
     }
     inode->seen = sim_grown(inode->seen, capacity);
-    inode->durable = sim_grown(inode->durable, capacity);
-    inode->sectors = sim_grown(inode->sectors, capacity / SIM_SECTOR_BYTES);
-    memset(inode->seen + old, 0, capacity - old);
-    memset(inode->durable + old, 0, capacity - old);
-    memset(inode->sectors + old / SIM_SECTOR_BYTES, SECTOR_CLEAN,
-           (capacity - old) / SIM_SECTOR_BYTES);
+    inode->sectors = sim_grown(inode->sectors, count);
+    inode->olds = sim_grown(inode->olds, count * sizeof(*inode->olds));
+    if (at > old) {
+        memset(inode->seen + old, 0, at - old);
+    }
+    memset(inode->seen + end, 0, capacity - end);
+    memset(inode->sectors + old_count, SECTOR_CLEAN, count - old_count);
+    memset(inode->olds + old_count, 0, (count - old_count) * sizeof(*inode->olds));
     inode->capacity_bytes = capacity;
 }
 
-void sim_mark(struct inode *inode, uint64_t at, size_t bytes, enum sector state)
+static size_t sectors_end(uint64_t at, size_t bytes)
 {
-    for (uint64_t i = at / SIM_SECTOR_BYTES; bytes > 0 && i <= (at + bytes - 1) / SIM_SECTOR_BYTES;
-         i++) {
-        inode->sectors[i] = (uint8_t)state;
+    return (size_t)(at + bytes + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES;
+}
+
+static void clean(struct inode *inode, size_t sector)
+{
+    if (inode->olds[sector] != zeros) {
+        free((void *)inode->olds[sector]);
+    }
+    inode->olds[sector] = NULL; /* D1 */
+    inode->sectors[sector] = SECTOR_CLEAN;
+}
+
+/* Before a sector changes. */
+static void dirty(struct inode *inode, size_t sector, bool is_fresh)
+{
+    const uint8_t *bytes = inode->seen + sector * SIM_SECTOR_BYTES;
+
+    if (inode->sectors[sector] == SECTOR_CLEAN) {
+        if (is_fresh || memcmp(bytes, zeros, SIM_SECTOR_BYTES) == 0) {
+            inode->olds[sector] = zeros;
+        } else {
+            uint8_t *copy = sim_grown(NULL, SIM_SECTOR_BYTES);
+            memcpy(copy, bytes, SIM_SECTOR_BYTES);
+            inode->olds[sector] = copy;
+        }
+    }
+    inode->sectors[sector] = SECTOR_DIRTY;
+}
+
+void sim_lose(struct inode *inode, uint64_t at, size_t bytes)
+{
+    for (size_t i = at / SIM_SECTOR_BYTES; bytes > 0 && i < sectors_end(at, bytes); i++) {
+        inode->sectors[i] = SECTOR_LOST;
     }
 }
 
 void sim_make_durable(struct inode *inode, uint64_t at, size_t bytes)
 {
-    if (bytes > 0) {
-        uint64_t from = at / SIM_SECTOR_BYTES * SIM_SECTOR_BYTES;
-        uint64_t to = (at + bytes + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES * SIM_SECTOR_BYTES;
-        memcpy(inode->durable + from, inode->seen + from, (size_t)(to - from));
-        sim_mark(inode, at, bytes, SECTOR_CLEAN);
+    for (size_t i = at / SIM_SECTOR_BYTES; bytes > 0 && i < sectors_end(at, bytes); i++) {
+        clean(inode, i);
     }
     if (at + bytes > inode->durable_bytes) {
         inode->durable_bytes = (size_t)(at + bytes);
     }
 }
 
-void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t bytes)
+static void inode_free(struct inode *inode)
+{
+    sim_make_durable(inode, 0, inode->capacity_bytes);
+    free(inode->seen);
+    free(inode->sectors);
+    free(inode->olds);
+    free(inode);
+}
+
+static void write_bytes(struct inode *inode, uint64_t at, const void *data, size_t bytes)
 {
     if (bytes > 0) { /* seen is NULL in a file that never held a byte */
-        inode_reserve(inode, (size_t)at + bytes);
         memcpy(inode->seen + at, data, bytes);
-        sim_mark(inode, at, bytes, SECTOR_DIRTY);
     }
     if (at + bytes > inode->seen_bytes) {
         inode->seen_bytes = (size_t)at + bytes;
     }
+}
+
+void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t bytes)
+{
+    size_t fresh = inode->capacity_bytes / SIM_SECTOR_BYTES;
+
+    if (bytes > 0) {
+        inode_reserve(inode, (size_t)at, bytes);
+    }
+    for (size_t i = at / SIM_SECTOR_BYTES; bytes > 0 && i < sectors_end(at, bytes); i++) {
+        dirty(inode, i, i >= fresh);
+    }
+    write_bytes(inode, at, data, bytes);
+}
+
+void sim_write_durable(struct inode *inode, uint64_t at, const void *data, size_t bytes)
+{
+    if (bytes > 0) {
+        inode_reserve(inode, (size_t)at, bytes);
+    }
+    write_bytes(inode, at, data, bytes);
+    sim_make_durable(inode, at, bytes);
 }
 
 uint64_t sim_disk_used_bytes(const struct sim_disk *disk)
@@ -288,24 +353,23 @@ static void cut_content(struct sim_disk *disk, struct inode *inode)
     size_t size = sim_below(disk, 2) == 0 ? inode->seen_bytes : inode->durable_bytes;
 
     for (size_t i = 0; i < inode->capacity_bytes / SIM_SECTOR_BYTES; i++) {
-        uint8_t *durable = inode->durable + i * SIM_SECTOR_BYTES;
-        uint64_t fate = inode->sectors[i] == SECTOR_CLEAN ? 0 : sim_below(disk, 16);
-
-        if (fate >= 8) {
-            memcpy(durable, inode->seen + i * SIM_SECTOR_BYTES, SIM_SECTOR_BYTES);
-        } else if (fate == 7 && i * SIM_SECTOR_BYTES >= inode->durable_bytes) {
+        uint8_t *sector = inode->seen + i * SIM_SECTOR_BYTES;
+        if (inode->sectors[i] == SECTOR_CLEAN) {
+            continue;
+        }
+        uint64_t fate = sim_below(disk, 16);
+        if (fate == 7 && i * SIM_SECTOR_BYTES >= inode->durable_bytes) {
             /* Space that was never made durable shows whatever the device held there. */
             for (size_t j = 0; j < SIM_SECTOR_BYTES; j++) {
-                durable[j] = (uint8_t)sim_disk_random(disk);
+                sector[j] = (uint8_t)sim_disk_random(disk);
             }
+        } else if (fate < 8) {
+            memcpy(sector, inode->olds[i], SIM_SECTOR_BYTES);
         }
-        inode->sectors[i] = SECTOR_CLEAN;
+        clean(inode, i);
     }
     if (inode->capacity_bytes > size) {
-        memset(inode->durable + size, 0, inode->capacity_bytes - size);
-    }
-    if (inode->capacity_bytes > 0) {
-        memcpy(inode->seen, inode->durable, inode->capacity_bytes); /* D1 */
+        memset(inode->seen + size, 0, inode->capacity_bytes - size);
     }
     inode->seen_bytes = inode->durable_bytes = size;
 }
@@ -362,10 +426,7 @@ void sim_disk_free(struct sim_disk *disk)
     }
     weir_assert(disk->processes == NULL);
     for (size_t i = 0; i < disk->inode_count; i++) {
-        free(disk->inodes[i]->seen);
-        free(disk->inodes[i]->durable);
-        free(disk->inodes[i]->sectors);
-        free(disk->inodes[i]);
+        inode_free(disk->inodes[i]);
     }
     free(disk->inodes);
     sim_names_fini(&disk->seen);
@@ -511,8 +572,7 @@ void sim_disk_replace_dir(struct sim_disk *disk, const char *from, const char *t
             continue;
         }
         struct inode *inode = sim_inode_new(disk);
-        sim_write_seen(inode, 0, name->inode->seen, name->inode->seen_bytes);
-        sim_make_durable(inode, 0, inode->seen_bytes);
+        sim_write_durable(inode, 0, name->inode->seen, name->inode->seen_bytes);
         (void)snprintf(path, sizeof(path), "%s%s", to, name->path + strlen(from));
         put(&disk->seen, path, inode);
         put(&disk->durable, path, inode);

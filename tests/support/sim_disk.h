@@ -12,8 +12,9 @@ enum sector {
 
 /* What a file's content is, whatever its name. */
 struct inode {
-    uint8_t *seen, *durable; /* capacity_bytes each */
-    uint8_t *sectors;
+    uint8_t *seen;         /* capacity_bytes */
+    uint8_t *sectors;      /* their states */
+    const uint8_t **olds;  /* of a sector that is not clean: what is durable of it; else NULL */
     size_t capacity_bytes; /* whole sectors */
     size_t seen_bytes, durable_bytes;
 };
@@ -98,8 +99,10 @@ bool sim_dir_exists(const struct sim_disk *disk, const char *path);
 
 struct inode *sim_inode_new(struct sim_disk *disk);
 void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t bytes);
+void sim_write_durable(struct inode *inode, uint64_t at, const void *data, size_t bytes);
 void sim_make_durable(struct inode *inode, uint64_t at, size_t bytes);
-void sim_mark(struct inode *inode, uint64_t at, size_t bytes, enum sector state);
+/* What was written just now will not be made durable by a sync. */
+void sim_lose(struct inode *inode, uint64_t at, size_t bytes);
 /* Whether a file may grow so far that a write up to end fits. */
 bool sim_has_room(const struct sim_disk *disk, const struct inode *inode, uint64_t end);
 

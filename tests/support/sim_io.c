@@ -55,15 +55,16 @@ static void perform(struct sim_process *process, struct weir_io_write *write)
         if (process->alive && sys_errno != ENOSPC) {
             size_t part = (size_t)sim_below(disk, write->bytes + 1);
             sim_write_seen(inode, write->at, write->data, part);
-            sim_mark(inode, write->at, part, SECTOR_LOST);
+            sim_lose(inode, write->at, part);
         }
         write->sys_errno = sys_errno;
         write->code = sys_errno == ENOSPC ? WEIR_ENOSPC : WEIR_EIO;
         return;
     }
-    sim_write_seen(inode, write->at, write->data, write->bytes);
     if (write->durable) {
-        sim_make_durable(inode, write->at, write->bytes);
+        sim_write_durable(inode, write->at, write->data, write->bytes);
+    } else {
+        sim_write_seen(inode, write->at, write->data, write->bytes);
     }
 }
 
