@@ -45,6 +45,7 @@ struct memory_sink {
     struct memory_batch batches[WEIR_SINK_SLOTS_MAX];
     struct weir_arena scratch;
     int event_fd;
+    bool is_rung; /* event_fd is readable */
 };
 
 static const struct weir_option_def sink_options[] = {
@@ -310,12 +311,15 @@ static struct memory_part *part_of(struct memory_sink *sink, uint64_t number, ui
     return &batch_of(sink, number)->parts[partition];
 }
 
-static void wake(const struct memory_sink *sink)
+static void wake(struct memory_sink *sink)
 {
     uint64_t one = 1;
 
     /* Can only fail when the counter is full, and then it is readable as it should be. */
-    (void)!write(sink->event_fd, &one, sizeof(one));
+    if (!sink->is_rung) {
+        (void)!write(sink->event_fd, &one, sizeof(one));
+    }
+    sink->is_rung = true;
 }
 
 static int begin(void *self, uint64_t number, struct weir_error *err)
@@ -633,7 +637,10 @@ static int poll_sink(void *self, struct weir_sink_event *ret, struct weir_error 
         }
     }
     *ret = (struct weir_sink_event){ .outcome = WEIR_SINK_NONE };
-    (void)!read(sink->event_fd, &pending, sizeof(pending)); /* nothing left: sleep from here on */
+    if (sink->is_rung) { /* nothing left: sleep from here on */
+        (void)!read(sink->event_fd, &pending, sizeof(pending));
+        sink->is_rung = false;
+    }
     return WEIR_OK;
 }
 

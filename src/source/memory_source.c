@@ -7,6 +7,7 @@
 #include "source/memory_source.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ struct weir_memory_topic {
     uint32_t partition_count;
     uint64_t identity;
     int event_fd; /* readable after anything has changed, until a source looks */
+    atomic_bool is_rung;
     bool away;
 };
 
@@ -131,7 +133,9 @@ static void notify(struct weir_memory_topic *topic)
     uint64_t one = 1;
 
     /* Fails only when the counter is full, and then it is readable already. */
-    (void)!write(topic->event_fd, &one, sizeof(one));
+    if (!atomic_exchange(&topic->is_rung, true)) {
+        (void)!write(topic->event_fd, &one, sizeof(one));
+    }
 }
 
 static bool copy_record(struct weir_str key, struct weir_str value, struct weir_record *ret)
@@ -508,7 +512,10 @@ static int memory_poll(void *context, const struct weir_source_limits *limits,
     if (out.items == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "no memory for %u records", limits->rows_max);
     }
-    (void)!read(topic->event_fd, &drained, sizeof(drained)); /* nothing there: nothing to drain */
+    if (atomic_load(&topic->is_rung)) { /* what comes before the store is seen below */
+        (void)!read(topic->event_fd, &drained, sizeof(drained));
+        atomic_store(&topic->is_rung, false);
+    }
     lock(&topic->lock);
     for (uint32_t i = 0; i < self->reader_count && rc == WEIR_OK && !topic->away; i++) {
         uint32_t p = (self->turn + i) % self->reader_count;
