@@ -1,7 +1,8 @@
 /* postgres_connection.c: connections to the server, and statements that are waited for.
  *
- * Every wait has a limit: connect_timeout for connecting, WEIR_POSTGRES_STATEMENT_WAIT_MS for the
- * statements of start and recovery, TCP's own timeouts below both. Nothing here is on the path of a
+ * Every wait has a limit: connect_timeout for connecting, STATEMENT_WAIT_MS for the statements of start
+ * and recovery, and answer_timeout for those that the server is not at work on; TCP's own timeouts
+ * below all. Nothing here is on the path of a
  * batch. No session state is relied on but what the connection string sets, as a pooler may hand
  * every transaction to another backend.
  * Checked by tests/contract/test_postgres_sink.c. */
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -33,15 +33,15 @@ static const struct connection_default {
 enum {
     CONNECTION_DEFAULT_COUNT = sizeof(connection_defaults) / sizeof(connection_defaults[0]),
     CONNECTION_PARAMETERS_MAX = 80,
+    STATEMENT_WAIT_MS = 60000, /* for one short statement of start or recovery */
+    BRIEF_WAIT_MS = 5000,      /* for one that asks how another one does */
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+/* How long to wait for one connection. */
+struct patience {
+    int64_t began_ms, ask_ms, end_ms; /* ask_ms: when to ask whether the server is at work */
+    bool asks;
+};
 
 int weir_postgres_parse_dsn(struct weir_postgres_sink *sink, struct weir_error *err)
 {
@@ -171,28 +171,46 @@ int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct 
     return rc;
 }
 
+static struct patience begin_waiting(const struct weir_postgres_sink *sink, bool is_brief)
+{
+    int64_t now = weir_postgres_now_ms();
+    struct patience ret = { .began_ms = now,
+                            .end_ms = now + (is_brief ? BRIEF_WAIT_MS : STATEMENT_WAIT_MS) };
+
+    ret.asks = !is_brief && sink->answer_timeout_ms != 0;
+    ret.ask_ms = ret.asks ? now + sink->answer_timeout_ms : ret.end_ms;
+    return ret;
+}
+
 /* Waits until the socket can be read (or written). */
-static int wait_socket(const struct weir_postgres_sink *sink, PGconn *connection, short events,
-                       int64_t deadline_ms, struct weir_error *err)
+static int wait_socket(struct weir_postgres_sink *sink, PGconn *connection, short events,
+                       struct patience *patience, struct weir_error *err)
 {
     struct pollfd fd = { .fd = PQsocket(connection), .events = events };
-    int64_t left = deadline_ms - now_ms();
-    int ready = left <= 0 ? 0 : poll(&fd, 1, (int)left);
+    int64_t now = weir_postgres_now_ms();
+    int64_t until = patience->ask_ms < patience->end_ms ? patience->ask_ms : patience->end_ms;
+    int ready = until <= now ? 0 : poll(&fd, 1, (int)(until - now));
 
-    if (ready == 0) {
-        return weir_error_set(err, WEIR_EAWAY, "%s has not answered for %d s", sink->target,
-                              WEIR_POSTGRES_STATEMENT_WAIT_MS / 1000);
-    }
     if (ready < 0 && errno != EINTR) {
         return weir_error_set_errno(err, WEIR_EAWAY, errno, "%s: poll", sink->target);
     }
-    return WEIR_OK;
+    if (ready != 0) {
+        return WEIR_OK;
+    }
+    now = weir_postgres_now_ms();
+    if (now < patience->end_ms && patience->asks &&
+        weir_postgres_is_at_work(sink, PQbackendPID(connection))) {
+        patience->ask_ms = weir_postgres_now_ms() + sink->answer_timeout_ms;
+        return WEIR_OK;
+    }
+    return weir_error_set(err, WEIR_EAWAY, "%s has not answered for %lld ms", sink->target,
+                          (long long)(now - patience->began_ms));
 }
 
-int weir_postgres_flush(const struct weir_postgres_sink *sink, PGconn *connection,
-                        struct weir_error *err)
+static int flush(struct weir_postgres_sink *sink, PGconn *connection, bool is_brief,
+                 struct weir_error *err)
 {
-    int64_t deadline = now_ms() + WEIR_POSTGRES_STATEMENT_WAIT_MS;
+    struct patience patience = begin_waiting(sink, is_brief);
     int rc = WEIR_OK;
     int more;
 
@@ -200,21 +218,26 @@ int weir_postgres_flush(const struct weir_postgres_sink *sink, PGconn *connectio
         if (more < 0 || PQconsumeInput(connection) == 0) {
             return weir_postgres_connection_error(sink, connection, err);
         }
-        rc = wait_socket(sink, connection, POLLIN | POLLOUT, deadline, err);
+        rc = wait_socket(sink, connection, POLLIN | POLLOUT, &patience, err);
     }
     return rc;
 }
 
-int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection, PGresult **ret,
-                       PGresult **ret_failed, struct weir_error *err)
+int weir_postgres_flush(struct weir_postgres_sink *sink, PGconn *connection, struct weir_error *err)
 {
-    int64_t deadline = now_ms() + WEIR_POSTGRES_STATEMENT_WAIT_MS;
-    PGresult *last = NULL, *failed = NULL;
-    int rc = weir_postgres_flush(sink, connection, err);
+    return flush(sink, connection, false, err);
+}
+
+/* Takes the answers: the last into *ret_last, the first error into *ret_failed. */
+static int take_answers(struct weir_postgres_sink *sink, PGconn *connection, bool is_brief,
+                        PGresult **ret_last, PGresult **ret_failed, struct weir_error *err)
+{
+    struct patience patience = begin_waiting(sink, is_brief);
+    int rc = flush(sink, connection, is_brief, err);
 
     while (rc == WEIR_OK) {
         if (PQisBusy(connection)) {
-            rc = wait_socket(sink, connection, POLLIN, deadline, err);
+            rc = wait_socket(sink, connection, POLLIN, &patience, err);
             if (rc == WEIR_OK && PQconsumeInput(connection) == 0) {
                 rc = weir_postgres_connection_error(sink, connection, err);
             }
@@ -225,16 +248,25 @@ int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection
             break;
         }
         ExecStatusType status = PQresultStatus(result);
-        if ((status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) && failed == NULL) {
-            failed = result;
+        if ((status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) && *ret_failed == NULL) {
+            *ret_failed = result;
             continue;
         }
-        PQclear(last);
-        last = result;
+        PQclear(*ret_last);
+        *ret_last = result;
         if (status == PGRES_COPY_IN) {
             break; /* the caller sends rows now */
         }
     }
+    return rc;
+}
+
+static int wait_for(struct weir_postgres_sink *sink, PGconn *connection, bool is_brief,
+                    PGresult **ret, PGresult **ret_failed, struct weir_error *err)
+{
+    PGresult *last = NULL, *failed = NULL;
+    int rc = take_answers(sink, connection, is_brief, &last, &failed, err);
+
     if (rc == WEIR_OK && failed != NULL) {
         rc = weir_postgres_result_error(sink, failed, err);
     }
@@ -251,7 +283,13 @@ int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection
     return rc;
 }
 
-int weir_postgres_run(const struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
+int weir_postgres_wait(struct weir_postgres_sink *sink, PGconn *connection, PGresult **ret,
+                       PGresult **ret_failed, struct weir_error *err)
+{
+    return wait_for(sink, connection, false, ret, ret_failed, err);
+}
+
+int weir_postgres_run(struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
                       PGresult **ret, PGresult **ret_failed, struct weir_error *err)
 {
     if (ret_failed != NULL) {
@@ -260,22 +298,31 @@ int weir_postgres_run(const struct weir_postgres_sink *sink, PGconn *connection,
     if (PQsendQuery(connection, sql) == 0) {
         return weir_postgres_connection_error(sink, connection, err);
     }
-    return weir_postgres_wait(sink, connection, ret, ret_failed, err);
+    return wait_for(sink, connection, false, ret, ret_failed, err);
 }
 
-int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection,
-                            const char *which, struct weir_error *err)
+int weir_postgres_run_briefly(struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
+                              PGresult **ret, struct weir_error *err)
+{
+    if (PQsendQuery(connection, sql) == 0) {
+        return weir_postgres_connection_error(sink, connection, err);
+    }
+    return wait_for(sink, connection, true, ret, NULL, err);
+}
+
+int weir_postgres_terminate(struct weir_postgres_sink *sink, PGconn *connection, const char *which,
+                            struct weir_error *err)
 {
     /* Not pg_terminate_backend(pid, timeout): it looks again only every 100 ms, and most backends
      * whose client is dead are gone after one or two. */
     const char *what = "pg_catalog.pg_terminate_backend(pid)";
-    int64_t deadline = now_ms() + WEIR_POSTGRES_TERMINATE_WAIT_MS;
+    int64_t deadline = weir_postgres_now_ms() + WEIR_POSTGRES_TERMINATE_WAIT_MS;
     unsigned pause_us = 500;
     bool gone = false;
     char sql[512];
     int rc = WEIR_OK;
 
-    while (rc == WEIR_OK && !gone && now_ms() < deadline) {
+    while (rc == WEIR_OK && !gone && weir_postgres_now_ms() < deadline) {
         PGresult *result = NULL;
 
         (void)snprintf(sql, sizeof(sql),

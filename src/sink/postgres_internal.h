@@ -17,9 +17,8 @@ enum {
     WEIR_POSTGRES_DDL_VERSION = 1,
     WEIR_POSTGRES_APPLICATION_NAME_BYTES = 64, /* PostgreSQL's limit, NUL included */
     WEIR_POSTGRES_TARGET_BYTES = 256,
-    WEIR_POSTGRES_STATEMENT_WAIT_MS = 60000, /* for one short statement of start or recovery */
-    WEIR_POSTGRES_TERMINATE_WAIT_MS = 5000,  /* for an old backend of ours to be gone */
-    WEIR_POSTGRES_UPSERT_ROWS_MAX = 50000,   /* rows of one INSERT ... SELECT FROM unnest() */
+    WEIR_POSTGRES_TERMINATE_WAIT_MS = 5000, /* for an old backend of ours to be gone */
+    WEIR_POSTGRES_UPSERT_ROWS_MAX = 50000,  /* rows of one INSERT ... SELECT FROM unnest() */
 };
 
 /* Where a part stands. The moves are listed in postgres_part.c. */
@@ -44,8 +43,9 @@ struct weir_postgres_part {
     uint32_t number; /* p */
     enum weir_postgres_state state;
     PGconn *connection; /* NULL: none; kept from batch to batch */
-    int lost_pid;       /* backend of a connection that was given up; 0: none */
-    bool allowed;       /* commit() was called, step is set */
+    int64_t since_ms; /* in this state, or, in COPYING, since the server took all that there was */
+    int lost_pid;     /* backend of a connection that was given up; 0: none */
+    bool allowed;     /* commit() was called, step is set */
     bool tag_is_commit; /* the server said COMMIT */
     struct weir_ledger_step step;
     struct weir_buf step_bytes; /* of the step's strings */
@@ -82,8 +82,10 @@ struct weir_postgres_sink {
     PQconninfoOption *conninfo;              /* the dsn, parsed */
     char target[WEIR_POSTGRES_TARGET_BYTES]; /* "host:port/database", for messages */
     char application_name[WEIR_POSTGRES_APPLICATION_NAME_BYTES];
-    char *begin;     /* BEGIN and settings, one simple query */
-    PGconn *control; /* for claim, look, check; NULL: none */
+    char *begin;               /* BEGIN and settings, one simple query */
+    int64_t answer_timeout_ms; /* 0: none */
+    int64_t unreachable_ms;    /* when asking for a silent backend failed; 0: never */
+    PGconn *control;           /* for claim, look, check; NULL: none */
     uint8_t uuid[WEIR_UUID_BYTES];
     uint8_t owner[WEIR_UUID_BYTES];
     uint64_t generation;
@@ -123,19 +125,34 @@ int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct 
 /* Runs statements and waits. *ret is the last result (PQclear it; may be NULL for "not wanted").
  * An error result gives weir_postgres_result_error(), and *ret_failed the result (NULL: not
  * wanted). */
-int weir_postgres_run(const struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
+int weir_postgres_run(struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
                       PGresult **ret, PGresult **ret_failed, struct weir_error *err);
+/* The same, with less patience, for a statement that asks how another one does. */
+int weir_postgres_run_briefly(struct weir_postgres_sink *sink, PGconn *connection, const char *sql,
+                              PGresult **ret, struct weir_error *err);
 /* Waits for the answer to what was sent, as above. */
-int weir_postgres_wait(const struct weir_postgres_sink *sink, PGconn *connection, PGresult **ret,
+int weir_postgres_wait(struct weir_postgres_sink *sink, PGconn *connection, PGresult **ret,
                        PGresult **ret_failed, struct weir_error *err);
 /* Writes all that libpq holds back, waiting for the socket. */
-int weir_postgres_flush(const struct weir_postgres_sink *sink, PGconn *connection,
+int weir_postgres_flush(struct weir_postgres_sink *sink, PGconn *connection,
                         struct weir_error *err);
 /* Ends sessions of our own role (which: a condition on pg_stat_activity) and waits until they are
  * gone, WEIR_POSTGRES_TERMINATE_WAIT_MS at most: what is still there then the ledger keeps
  * harmless. */
-int weir_postgres_terminate(const struct weir_postgres_sink *sink, PGconn *connection,
-                            const char *which, struct weir_error *err);
+int weir_postgres_terminate(struct weir_postgres_sink *sink, PGconn *connection, const char *which,
+                            struct weir_error *err);
+
+/* ---- postgres_silence.c: answers that do not come ---- */
+
+/* Milliseconds of the monotonic clock. */
+int64_t weir_postgres_now_ms(void);
+/* Whether the backend with that number is at work for us: asks over a new connection. No answer means
+ * no, and is remembered in unreachable_ms. */
+bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, int pid);
+/* Whether the server owes the part an answer for too long and is not at work on it; *err says so. May
+ * wait for connect_timeout when it does. */
+bool weir_postgres_is_silent(struct weir_postgres_sink *sink, struct weir_postgres_part *part,
+                             struct weir_error *err);
 
 /* ---- postgres_ddl.c: the schema weir ---- */
 

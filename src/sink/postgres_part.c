@@ -53,6 +53,7 @@ void weir_postgres_set_state(struct weir_postgres_part *part, enum weir_postgres
 {
     weir_assert((moves[part->state] >> state & 1) != 0);
     part->state = state;
+    part->since_ms = weir_postgres_now_ms();
 }
 
 /* ---- ways out ---- */
@@ -74,15 +75,24 @@ static void publish(struct weir_postgres_part *part)
     part->event_ready = true;
 }
 
-static void lose(struct weir_postgres_sink *sink, struct weir_postgres_part *part)
+/* Whatever the server was at, nobody will tell us. */
+static void lose_for(struct weir_postgres_part *part, const struct weir_error *why)
 {
     if (part->event.outcome == WEIR_SINK_NONE || part->state == WEIR_POSTGRES_COMMITTING) {
-        (void)weir_postgres_connection_error(sink, part->connection, &part->event.err);
+        part->event.err = *why;
         part->event.outcome = WEIR_SINK_LOST;
     }
     drop_connection(part);
     weir_postgres_set_state(part, WEIR_POSTGRES_UNSENT);
     publish(part);
+}
+
+static void lose(struct weir_postgres_sink *sink, struct weir_postgres_part *part)
+{
+    struct weir_error why;
+
+    (void)weir_postgres_connection_error(sink, part->connection, &why);
+    lose_for(part, &why);
 }
 
 /* After an error that the server told: the transaction is aborted, or over. */
@@ -382,6 +392,9 @@ static void send_rows(struct weir_postgres_sink *sink, struct weir_postgres_batc
     struct weir_str bytes = copy_bytes(part);
     int held = PQflush(part->connection);
 
+    if (held == 0) {
+        part->since_ms = weir_postgres_now_ms(); /* it is not the server that we wait for */
+    }
     while (held == 0 && part->section_bytes < bytes.len) {
         size_t count = bytes.len - part->section_bytes;
 
@@ -596,6 +609,7 @@ static bool advance_part(struct weir_postgres_sink *sink, struct weir_postgres_b
 void weir_postgres_pump(struct weir_postgres_sink *sink, struct weir_postgres_batch *batch,
                         struct weir_postgres_part *part)
 {
+    struct weir_error why;
     bool moved = true;
 
     while (moved) {
@@ -621,6 +635,9 @@ void weir_postgres_pump(struct weir_postgres_sink *sink, struct weir_postgres_ba
             }
             break;
         }
+    }
+    if (weir_postgres_is_silent(sink, part, &why)) { /* after all that is there was heard */
+        lose_for(part, &why);
     }
 }
 

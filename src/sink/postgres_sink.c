@@ -36,6 +36,14 @@ const struct weir_option_def weir_postgres_sink_options[] = {
       .default_text = "60 s",
       .max = INT64_C(86400000000),
       .help = "how long the server keeps an open transaction of an instance that stands still" },
+    { .name = "answer_timeout",
+      .kind = WEIR_OPTION_DURATION,
+      .default_text = "60 s",
+      .max = INT64_C(86400000000),
+      .help = "how long an answer may take before weir asks, over another connection, whether the "
+              "server is at work on it; when it is not, or does not answer there either, the "
+              "connection is given up and the batch sent again. 0: a batch waits as long as the "
+              "link stays open" },
     { 0 },
 };
 
@@ -271,6 +279,7 @@ static int open_sink(const struct weir_sink_args *args, void **ret_self, struct 
     sink->args = *args;
     weir_arena_init(&sink->arena, 0);
     weir_arena_init(&sink->scratch, 0);
+    sink->answer_timeout_ms = option_ms(sink, "answer_timeout");
     rc = weir_postgres_parse_dsn(sink, err);
     if (rc == WEIR_OK) {
         rc = make_begin(sink, err);
