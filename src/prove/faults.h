@@ -10,17 +10,15 @@ struct prove_deck {
     uint32_t count;
 };
 
-/* Deals kills of the wanted number, and some of every other wanted kind. Fails with WEIR_ECONFIG for
- * words that are no fault. */
+/* Deals kills of the wanted number, and some of every other wanted kind. WEIR_ECONFIG for a kind that
+ * was asked for by name and is not possible here, and when nothing is left to play. */
 int prove_deck_deal(const struct prove_options *options, struct prove_deck *ret,
                     struct weir_error *err);
 void prove_deck_fini(struct prove_deck *deck);
 
-/* Plays one, in as many lives as it takes to hit while rows were still to be written; left: how many
- * come after it. What must not be is told to the outcome, and WEIR_ECONFLICT returned when going on
- * makes no sense. */
-int prove_fault_play(struct prove_stage *stage, enum prove_fault kind, uint32_t left,
-                     struct weir_error *err);
+/* Plays one, in as many lives as it takes to hit while rows were still to be written. What must not be
+ * is told to the outcome, and WEIR_ECONFLICT returned when going on makes no sense. */
+int prove_fault_play(struct prove_stage *stage, enum prove_fault kind, struct weir_error *err);
 /* Lets it write all that is left, undisturbed. */
 int prove_fault_finish(struct prove_stage *stage, struct weir_error *err);
 

@@ -73,7 +73,8 @@ bool prove_life_ended(struct prove_life *life, int *ret_status)
         return false;
     }
     life->pid = 0;
-    *ret_status = exit_status(status);
+    life->status = exit_status(status);
+    *ret_status = life->status;
     return true;
 }
 
@@ -102,7 +103,8 @@ bool prove_life_kill(struct prove_life *life)
     }
     life->pid = 0;
     life->is_frozen = false;
-    return exit_status(status) == SIGNAL_BASE + SIGKILL;
+    life->status = exit_status(status);
+    return life->status == SIGNAL_BASE + SIGKILL;
 }
 
 static void signal_life(const struct prove_life *life, int number)

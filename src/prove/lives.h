@@ -13,7 +13,8 @@
 
 /* A zeroed struct is no process. */
 struct prove_life {
-    pid_t pid; /* 0: none, or its end was seen */
+    pid_t pid;  /* 0: none, or its end was seen */
+    int status; /* with which it ended: 128 + n after signal n */
     bool is_frozen;
     double started_at;
 };

@@ -10,6 +10,7 @@
     X(RUNNING, "kill", "SIGKILL while it runs")                                          \
     X(STARTING, "kill-start", "SIGKILL while it starts or recovers")                     \
     X(DRAINING, "kill-drain", "SIGTERM, then SIGKILL in the drain")                      \
+    X(POINT, "fail-point", "SIGKILL at a fail point")                                    \
     X(FREEZE, "freeze", "SIGSTOP; another takes over; it wakes up")                      \
     X(DIR_LOST, "dir-lost", "SIGKILL, data directory lost")                              \
     X(DIR_OLD, "dir-old", "SIGKILL, older data directory put back")                      \
@@ -32,10 +33,12 @@ extern const char *const prove_fault_help[PROVE_FAULT_COUNT];
 struct prove_event {
     double at; /* seconds after the beginning */
     enum prove_fault kind;
-    bool survived;     /* it went on afterwards, as it should */
-    double commit_s;   /* until the next commit; negative: was hurt again before */
-    int64_t batch;     /* the last batch that was in, seen right after the fault; -1: not known */
-    uint64_t first_id; /* rows from here to the next event's were sent for this one */
+    bool survived;       /* it went on afterwards, as it should */
+    double commit_s;     /* until the next commit; negative: was hurt again before */
+    int64_t batch;       /* the last batch that was in, seen right after the fault began */
+    int64_t batch_until; /* ... and when it was over */
+    uint64_t first_id;   /* rows from here to the next event's were sent for this one */
+    const char *point;   /* the fail point it died at, or NULL; borrowed from the stage */
 };
 
 /* What the second reader saw in one look. */

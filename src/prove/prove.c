@@ -8,7 +8,8 @@
 #include "prove/faults.h"
 #include "prove/verdict.h"
 
-enum { ROWS_PER_FAULT = 1000, ROWS_MIN = 10000 };
+/* The most that a load may come to: what is sent is what the faults need. */
+enum { ROWS_PER_FAULT_MAX = 20000, ROWS_LAST = 100000 };
 
 static const double progress_tty_s = 0.2;
 static const double progress_s = 10;
@@ -25,10 +26,10 @@ static void show_progress(const struct prove_stage *stage, uint32_t played, uint
     }
     *last = now;
     (void)fprintf(stderr,
-                  "%sweir prove: fault %" PRIu32 " of %" PRIu32 ", %" PRIu64 " of %" PRIu64
-                  " rows sent, %" PRId64 " seen in the table, %.0f s%s",
+                  "%sweir prove: fault %" PRIu32 " of %" PRIu32 ", %" PRIu64 " rows sent, %" PRId64
+                  " seen in the table, %.0f s%s",
                   is_terminal ? "\r\033[K" : "", played, count, prove_load_settled(stage->load),
-                  stage->rows, prove_watcher_rows(stage->watcher), now - stage->began_at,
+                  prove_watcher_rows(stage->watcher), now - stage->began_at,
                   is_terminal ? "" : "\n");
 }
 
@@ -47,7 +48,7 @@ static int play(struct prove_stage *stage, const struct prove_deck *deck, struct
 
     for (uint32_t i = 0; i < deck->count && rc == WEIR_OK && !prove_interrupted(); i++) {
         show_progress(stage, i, deck->count, &last);
-        rc = prove_fault_play(stage, (enum prove_fault)deck->kinds[i], deck->count - i - 1, err);
+        rc = prove_fault_play(stage, (enum prove_fault)deck->kinds[i], err);
     }
     if (rc == WEIR_OK && !prove_interrupted()) {
         rc = prove_fault_finish(stage, err);
@@ -103,13 +104,18 @@ int prove_run(const struct prove_options *options, int *ret_status, struct weir_
         .outcome = &outcome,
         .chance = { .seed = prove_mix(options->seed, 2) },
         .began_at = prove_now(),
+        .child_brokers = options->brokers,
+        .child_dsn = options->dsn,
     };
     struct prove_deck deck = { 0 };
     int rc = prove_deck_deal(options, &deck, err);
 
     prove_catch_interrupts();
-    stage.rows = options->rows != 0 ? options->rows : (uint64_t)deck.count * ROWS_PER_FAULT;
-    stage.rows = options->rows == 0 && stage.rows < ROWS_MIN ? ROWS_MIN : stage.rows;
+    stage.rows =
+        options->rows != 0 ? options->rows : (uint64_t)deck.count * ROWS_PER_FAULT_MAX + ROWS_LAST;
+    if (rc == WEIR_OK) {
+        rc = prove_points_init(&stage.points, &stage.chance, err);
+    }
     if (rc == WEIR_OK) {
         rc = prove_stage_open(&stage, err);
     }
@@ -128,6 +134,7 @@ int prove_run(const struct prove_options *options, int *ret_status, struct weir_
             rc = WEIR_OK;
         }
     }
+    prove_points_fini(&stage.points);
     prove_deck_fini(&deck);
     prove_outcome_fini(&outcome);
     return rc;

@@ -16,8 +16,9 @@ static const char head[] =
     "#ddd}pre{white-space"
     ":pre-wrap}svg text{font-size:12px;fill:#555}</style></head><body>\n";
 
-static const char *const colours[] = { "#d62728", "#ff7f0e", "#9467bd", "#1f77b4", "#8c564b",
-                                       "#e377c2", "#bcbd22", "#17becf", "#7f7f7f", "#2ca02c" };
+static const char *const colours[] = { "#d62728", "#ff7f0e", "#9467bd", "#1f77b4",
+                                       "#8c564b", "#e377c2", "#bcbd22", "#17becf",
+                                       "#7f7f7f", "#2ca02c", "#393b79" };
 _Static_assert(sizeof(colours) / sizeof(colours[0]) >= PROVE_FAULT_COUNT, "a colour a kind");
 
 static void put_text(struct weir_buf *ret, const char *text)

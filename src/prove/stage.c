@@ -16,7 +16,7 @@
 
 #include "prove/topic.h"
 
-enum { SQL_BYTES = 2048, TEXT_BYTES = 4096, VARIABLES_MAX = 5, VARIABLE_BYTES = 1024 };
+enum { SQL_BYTES = 2048, TEXT_BYTES = 4096, VARIABLES_MAX = 6, VARIABLE_BYTES = 1024 };
 
 extern char **environ;
 
@@ -24,6 +24,9 @@ static const char pipeline_text[] =
     "SET pipeline.name = '%s';\n"
     "SET pipeline.delivery = '%s';\n"
     "SET pipeline.batch_rows = '%d';\n"
+    /* Small, so that segments of the log come and go too. */
+    "SET pipeline.log.segment_bytes = '256 kB';\n"
+    "SET pipeline.log.retain_bytes = '1 MB';\n"
     "CREATE TABLE incoming (id bigint, body text) WITH (connector = 'kafka', format = 'json',\n"
     "  brokers = '${WEIR_PROVE_BROKERS}', topic = '${WEIR_PROVE_TOPIC}');\n"
     "CREATE TABLE %s (id bigint, body text, part integer, pos bigint)\n"
@@ -255,16 +258,40 @@ static char **make_environment(const struct prove_stage *stage, char (*texts)[VA
     if (all == NULL) {
         return NULL;
     }
-    (void)snprintf(texts[0], VARIABLE_BYTES, "WEIR_PROVE_BROKERS=%s", stage->options->brokers);
-    (void)snprintf(texts[1], VARIABLE_BYTES, "WEIR_PROVE_DSN=%s", stage->options->dsn);
+    (void)snprintf(texts[0], VARIABLE_BYTES, "WEIR_PROVE_BROKERS=%s", stage->child_brokers);
+    (void)snprintf(texts[1], VARIABLE_BYTES, "WEIR_PROVE_DSN=%s", stage->child_dsn);
     (void)snprintf(texts[2], VARIABLE_BYTES, "WEIR_PROVE_TOPIC=%s", stage->topic);
     (void)snprintf(texts[3], VARIABLE_BYTES, "WEIR_PROVE_TABLE=%s", stage->table);
     (void)snprintf(texts[4], VARIABLE_BYTES, "WEIR_PROVE_GROUP=%s", stage->pipeline);
-    for (size_t i = 0; i < VARIABLES_MAX; i++) {
+    (void)snprintf(texts[5], VARIABLE_BYTES, "WEIR_FAIL=%s",
+                   stage->fail_at != NULL ? stage->fail_at : "");
+    size_t own = stage->fail_at != NULL ? VARIABLES_MAX : VARIABLES_MAX - 1;
+    for (size_t i = 0; i < own; i++) {
         all[i] = texts[i]; /* in front: the first of a name counts */
     }
-    memcpy(all + VARIABLES_MAX, environ, count * sizeof(*all));
+    memcpy(all + own, environ, count * sizeof(*all));
     return all;
+}
+
+/* The generation that the ledger has now: a life that is started takes a larger one. */
+static int64_t generation_now(struct prove_stage *stage)
+{
+    char sql[SQL_BYTES];
+    struct weir_error
+        ignored; /* away: what was seen last is as good, for who is away commits nothing */
+    int64_t generation = stage->generation;
+
+    if (stage->options->external != NULL) {
+        return -1; /* nobody knows whose rows are whose */
+    }
+    if (stage->has_history) {
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT max(generation) FROM weir.ledger WHERE pipeline = (SELECT uuid FROM "
+                       "weir.pipeline WHERE name = '%s')",
+                       stage->pipeline);
+        (void)prove_session_number(stage->look, sql, generation, &generation, &ignored);
+    }
+    return generation;
 }
 
 int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up,
@@ -286,6 +313,7 @@ int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up
     if (environment == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "no memory for an environment");
     }
+    stage->above[which] = generation_now(stage);
     rc = prove_life_start(&stage->lives[which], stage->options->external != NULL ? external : weir,
                           environment, stage->log_path, err);
     free(environment);
@@ -298,6 +326,7 @@ static void take_progress(void *context, const char *const *values)
 
     stage->batch = strtoll(values[0], NULL, 10);
     stage->records_in += strtoll(values[1], NULL, 10);
+    stage->generation = strtoll(values[2], NULL, 10);
 }
 
 bool prove_stage_moved(struct prove_stage *stage)
@@ -319,12 +348,12 @@ bool prove_stage_moved(struct prove_stage *stage)
     }
     if (stage->has_history) {
         /* Batches of the past never change, so they are added up as they come. */
-        (void)snprintf(
-            sql, sizeof(sql),
-            "SELECT max(batch), sum(source_rows) FROM weir.batch WHERE pipeline = (SELECT "
-            "uuid FROM weir.pipeline WHERE name = '%s') AND partition = 0 AND batch > "
-            "%" PRId64 " HAVING count(*) > 0",
-            stage->pipeline, stage->batch);
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT max(batch), sum(source_rows), max(generation) FROM weir.batch WHERE "
+                       "pipeline = (SELECT "
+                       "uuid FROM weir.pipeline WHERE name = '%s') AND partition = 0 AND batch > "
+                       "%" PRId64 " HAVING count(*) > 0",
+                       stage->pipeline, stage->batch);
         (void)prove_session_run(stage->look, sql, take_progress, stage, &ignored);
     }
     return stage->records_in > before;

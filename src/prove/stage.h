@@ -8,6 +8,7 @@
 #include "prove/moment.h"
 #include "prove/outcome.h"
 #include "prove/place.h"
+#include "prove/points.h"
 #include "prove/session.h"
 #include "prove/watcher.h"
 
@@ -35,10 +36,17 @@ struct prove_stage {
     struct prove_load *load;
     struct prove_watcher *watcher;
     struct prove_life lives[2]; /* each with data[] of the same number */
+    int64_t above[2];           /* generation in the ledger when each of them was started */
     int holder;                 /* the one that is to write */
-    uint64_t rows, released;
-    int64_t batch;      /* the last one that was seen in */
-    int64_t records_in; /* records of all batches up to it */
+    struct prove_points points;
+    const char *fail_at; /* WEIR_FAIL of the next life, or NULL */
+    /* How children reach the servers; borrowed. The addresses of options, unless somebody stands
+     * in between. */
+    const char *child_brokers, *child_dsn;
+    uint64_t rows, released; /* of the load: the most there may be, and those that may be sent */
+    int64_t batch;           /* the last one that was seen in */
+    int64_t generation;      /* of the instance that committed it */
+    int64_t records_in;      /* records of all batches up to it */
     struct prove_event
         *hurt; /* not healed by a commit yet; NULL: none. Valid until the next event */
     double hurt_at;

@@ -116,8 +116,9 @@ static int read_excuses(struct count *count, struct weir_error *err)
     } else {
         weir_buf_append_text(&sql, "b.batch IN (0");
         for (size_t i = 0; i < prove_event_count(stage->outcome); i++) {
-            int64_t last = prove_event_at(stage->outcome, i)->batch;
-            for (int64_t n = last - PROVE_IN_FLIGHT_MAX; n <= last + PROVE_IN_FLIGHT_MAX; n++) {
+            const struct prove_event *event = prove_event_at(stage->outcome, i);
+            int64_t first = event->batch - PROVE_IN_FLIGHT_MAX;
+            for (int64_t n = first; n <= event->batch_until + PROVE_IN_FLIGHT_MAX; n++) {
                 weir_buf_printf(&sql, ",%" PRId64, n);
             }
         }
