@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,7 +50,15 @@ static void note_crash(struct sim_outcome *outcome, int status)
     outcome->crashed = true;
     (void)snprintf(outcome->violation, sizeof(outcome->violation),
                    "the process died of signal %d%s", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                   WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? " (it hung)" : "");
+                   WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF ? " (it hung)" : "");
+}
+
+/* Of the processor: who merely starves does not hang. */
+static void limit_time(void)
+{
+    const struct itimerval limit = { .it_value.tv_sec = SECONDS_MAX };
+
+    weir_assert(setitimer(ITIMER_PROF, &limit, NULL) == 0);
 }
 
 static void play_in_child(uint64_t seed, const struct sim_event *only, size_t only_count,
@@ -58,7 +67,7 @@ static void play_in_child(uint64_t seed, const struct sim_event *only, size_t on
     if (freopen("/dev/null", "w", stderr) == NULL) {
         _exit(1);
     }
-    (void)alarm(SECONDS_MAX);
+    limit_time();
     sim_play(seed, only, only_count, false, shared);
     _exit(0);
 }
@@ -87,7 +96,7 @@ void sim_play_apart(uint64_t seed, const struct sim_event *only, size_t only_cou
 
 struct board {
     atomic_ullong next, done, failed, unlike;
-    unsigned long long to;
+    unsigned long long from, to;
     bool first_only;
     atomic_bool stop;
     atomic_ullong at[JOBS_MAX]; /* the seed that a worker is at */
@@ -144,8 +153,11 @@ static void work(struct board *board, uint32_t job, uint64_t from)
             if (atomic_load(&board->stop)) {
                 _exit(0);
             }
+            if (seed < board->from) {
+                continue;
+            }
             atomic_store(&board->at[job], seed);
-            (void)alarm(SECONDS_MAX);
+            limit_time();
             play_seed(board, seed, outcome);
         }
         if (seed > board->to) {
@@ -208,7 +220,8 @@ static struct board *post(uint64_t from, uint64_t to, bool first_only)
 {
     struct board *board = share(sizeof(*board));
 
-    atomic_store(&board->next, from);
+    atomic_store(&board->next, from - from % SEEDS_AT_ONCE); /* ranges begin at multiples */
+    board->from = from;
     board->to = to;
     board->first_only = first_only;
     return board;
