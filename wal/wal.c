@@ -310,6 +310,7 @@ void weir_wal_stat(const weir_wal *wal, struct weir_wal_stat *ret)
     *ret = wal->stat;
     memcpy(ret->uuid, wal->uuid, sizeof(ret->uuid));
     ret->first_lsn = wal->segments[0].first_lsn;
+    ret->newest_segment_lsn = wal->segments[wal->segment_count - 1].first_lsn;
     ret->last_lsn = wal->last_lsn;
     ret->durable_lsn = wal->durable_lsn;
     ret->segment_count = wal->segment_count + (wal->supply.file != NULL ? 1 : 0);

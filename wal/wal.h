@@ -54,6 +54,7 @@ struct weir_wal_stat {
     uint8_t uuid[WEIR_IO_UUID_BYTES]; /* drawn when the log was made */
     bool created;                     /* this open made the log */
     uint64_t first_lsn;               /* oldest record still there */
+    uint64_t newest_segment_lsn;      /* first record of the newest segment, written or to come */
     uint64_t last_lsn;                /* newest one, durable or waiting */
     uint64_t durable_lsn;
     uint64_t segment_count; /* files, the prepared one included */

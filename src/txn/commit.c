@@ -390,25 +390,6 @@ static bool is_in_everywhere(const struct weir_txn *txn, const struct weir_batch
     return batch->state == WEIR_BATCH_SEALED;
 }
 
-/* The frames that may still be needed: those of batches in flight, and the identity record. What
- * lies before them is kept as far as the log's own window reaches, for a sink that goes back. */
-static int trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err)
-{
-    enum { IDENTITY_EVERY_BATCHES = 1024 }; /* so that trimming never waits long for it */
-
-    if (lsn == 0) {
-        return WEIR_OK;
-    }
-    if (txn->committed.id.batch % IDENTITY_EVERY_BATCHES == 0) {
-        int rc = weir_txn_write_identity(txn, err);
-        if (rc != WEIR_OK) {
-            return weir_txn_retry(txn, &txn->log_wait, err);
-        }
-    }
-    lsn = lsn < txn->identity_lsn ? lsn : txn->identity_lsn;
-    return WEIR_FAIL_AROUND(log_trim, weir_wal_trim(txn->wal, lsn, err), err);
-}
-
 static int retire(struct weir_txn *txn, struct weir_batch *batch, struct weir_error *err)
 {
     const struct weir_plan_frame *frame = &batch->frame;
@@ -436,7 +417,7 @@ static int retire(struct weir_txn *txn, struct weir_batch *batch, struct weir_er
     weir_arena_reset(&batch->arena);
     txn->head++;
     txn->sink_wait.count = 0;
-    return trim(txn, lsn, err);
+    return weir_txn_trim(txn, lsn, err);
 }
 
 int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err)

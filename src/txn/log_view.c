@@ -46,6 +46,7 @@ static int read_identity(struct weir_log_view *view, const struct weir_wal_recor
     identity.name.data = name;
     identity.definition.data = definition;
     view->identity = identity;
+    view->identity_lsn = record->lsn;
     view->has_identity = true;
     return WEIR_OK;
 }
@@ -89,7 +90,7 @@ static int read_void(struct weir_log_view *view, const struct weir_wal_record *r
 
     if (rc == WEIR_OK) {
         view->count = 0; /* what came before is never used again */
-        rc = push(view, frame.id, 0, err);
+        rc = push(view, frame.id, record->lsn, err);
     }
     if (rc == WEIR_OK) {
         weir_arena_reset(&view->ends_arena);

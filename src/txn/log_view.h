@@ -4,8 +4,8 @@
 
 #include "txn/frame.h"
 
-/* One batch that the log knows. lsn is that of its plan; 0 for the base of the chain, which is
- * known only as a predecessor or by a void record. */
+/* One batch that the log knows. lsn is that of its plan, or for the base of the chain that of a void
+ * record; 0 for a base that is known only as a predecessor. */
 struct weir_log_batch {
     struct weir_batch_id id;
     uint64_t lsn;
@@ -18,7 +18,8 @@ struct weir_log_batch {
 struct weir_log_view {
     struct weir_arena arena;
     bool has_identity;
-    struct weir_identity identity; /* strings in arena */
+    struct weir_identity identity; /* the last one; strings in arena */
+    uint64_t identity_lsn;         /* of its record */
     struct weir_log_batch *chain;
     uint32_t count, capacity; /* count 0: the log knows no batch */
     struct weir_ranges ends;  /* where the last of the chain ended; in ends_arena */

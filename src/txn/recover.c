@@ -393,11 +393,21 @@ static int carry_out(struct weir_txn *txn, const struct weir_log_view *view,
         txn->phase = WEIR_TXN_STARTING;
         return weir_tip_set(&txn->tip, (struct weir_batch_id){ 0 }, (struct weir_ranges){ 0 }, err);
     case VERDICT_GO_ON:
-        return weir_tip_set(&txn->tip, view->chain[view->count - 1].id, view->ends, err);
+        return go_on(txn, view, err);
     case VERDICT_REBUILD:
         return WEIR_FAIL_AROUND(recover_replay, rebuild(txn, view, found, err), err);
     case VERDICT_FOLLOW:
         return WEIR_FAIL_AROUND(recover_follow,
+/* Everything is in. A process that dies before it gets another batch in must not leave the log longer
+ * each time. */
+static int go_on(struct weir_txn *txn, const struct weir_log_view *view, struct weir_error *err)
+{
+    const struct weir_log_batch *last = &view->chain[view->count - 1];
+    int rc = weir_tip_set(&txn->tip, last->id, view->ends, err);
+
+    return rc == WEIR_OK ? weir_txn_trim(txn, last->lsn, err) : rc;
+}
+
                                 follow(txn,
                                        WEIR_VARIANT(follow_lowest) ? found->lowest : found->highest,
                                        view->count == 0 ? "the log is gone"
@@ -476,6 +486,7 @@ int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
         rc = weir_tip_set(&txn->committed, txn->tip.id, txn->tip.ends, err);
         note_places(txn);
     }
+    txn->identity_lsn = view.identity_lsn;
     weir_log_view_fini(&view);
     return rc;
 }
@@ -509,3 +520,4 @@ int weir_txn_read_rebuild(struct weir_txn *txn, struct weir_error *err)
                 weir_batch_id_equal(txn->rebuild_frame.previous, txn->tip.id)); /* RC1 */
     return rc;
 }
+    txn->rebuild_lsn = record.lsn;

@@ -427,8 +427,8 @@ int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
         .sinks = txn->args.sink_count,
         .is_done = txn->args.mode == WEIR_TXN_AT_MOST_ONCE,
     };
-    batch->lsn = 0;
     batch->in_log = is_rebuilt && txn->rebuild_in_log;
+    batch->lsn = batch->in_log ? txn->rebuild_lsn : 0;
     batch->check_tallies = batch->in_log;
     batch->state = WEIR_BATCH_OPEN;
     txn->open = batch;

@@ -6,6 +6,7 @@
  *   recover.c  what log and ledgers mean together             (rules 1, 8 to 12, 17)
  *   commit.c   seal, step, done: one batch after another      (rules 2 to 5, 13 to 15)
  *   look.c     what became of a part after a refusal or reconnect (rule 7)
+ *   trim.c     what the log may forget
  *   log_view.c, frame.c, ranges.c   what is on disk */
 #ifndef WEIR_TXN_TXN_INTERNAL_H
 #define WEIR_TXN_TXN_INTERNAL_H
@@ -45,7 +46,7 @@ struct weir_batch {
     enum weir_batch_state state;
     struct weir_plan_frame frame; /* what it points to lies in arena */
     struct weir_arena arena;      /* records of the engine too */
-    uint64_t lsn;                 /* of its plan; 0 before it is appended */
+    uint64_t lsn;                 /* of its plan; 0: it is in no log yet */
     bool in_log;                  /* rebuilt: its plan is durable already */
     bool check_tallies;           /* rebuilt: what it must come out as is in frame.tallies */
     struct weir_str ends, ranges_json;
@@ -88,7 +89,7 @@ struct weir_txn {
     uint8_t uuid[WEIR_UUID_BYTES];
     uint8_t owner[WEIR_UUID_BYTES]; /* drawn for each claim */
     int64_t last_t;
-    uint64_t identity_lsn;
+    uint64_t identity_lsn; /* of the newest identity record; 0: there is none */
 
     struct weir_batch slots[WEIR_TXN_IN_FLIGHT_MAX]; /* batch n is in slot n % args.in_flight */
     struct weir_batch *open;                         /* the one being gathered, or NULL */
@@ -103,6 +104,7 @@ struct weir_txn {
         rebuild_frame; /* of the batch after tip, once read; id.batch 0: not yet */
     struct weir_arena rebuild_arena;
     bool rebuild_in_log;    /* false: made up from the ledgers (rule 11) */
+    uint64_t rebuild_lsn;   /* of that plan */
     char new_plan_why[256]; /* not empty: the plans that are left cannot be rebuilt, and why */
 
     struct weir_txn_wait sink_wait, log_wait;
@@ -138,6 +140,11 @@ void weir_txn_count_drop(struct weir_txn *txn, struct weir_batch *batch, uint32_
 void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase);
 
 /* --- look.c --- */
+/* --- trim.c --- */
+/* Gives back what nobody needs any more; lsn is that of the last batch that is in everywhere (0: in
+ * no log, nothing happens). */
+int weir_txn_trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err);
+
 int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err);
 /* WEIR_EFENCED when a row is not ours any more; *ret_went_back when it is older than we are. */
 int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_went_back,

@@ -1,10 +1,13 @@
 """test_kills.py: kill -9 at random moments; every row exactly once.
 
 Uses     kills.py, reader.py. The short run kills 20 times over 300 000 rows, the long one (./dev
-         test --long) 200 times over 2 million, for appends without any key and for upserts.
+         test --long) 200 times over 2 million, for appends without any key and for upserts. Short
+         lives are 20 and 200.
 """
 
 from __future__ import annotations
+
+import time
 
 import psycopg
 import pytest
@@ -13,7 +16,9 @@ import ledger
 from kills import Campaign
 from reader import Reader
 from stage import LONG, SEED, Stage
+from weir_process import Weir
 
+LIVES = 200 if LONG else 20
 KILLS, ROWS = (200, 2_000_000) if LONG else (20, 300_000)
 
 
@@ -62,4 +67,28 @@ def test_killed_five_times_in_a_row_while_recovering(stage: Stage):
         except Exception:  # noqa: BLE001 - still running is what we want
             weir.kill9()
     weir.finish()
+    assert_sound(stage, "append")
+
+
+def log_bytes(weir: Weir) -> int:
+    return sum(path.stat().st_size for path in weir.data.rglob("*.wal"))
+
+
+def test_short_lives_leave_a_short_log(stage: Stage):
+    """No life fills so much as one segment; what is behind is given back all the same."""
+    segment = 64 * 1024
+    weir = stage.weir(stage.order_file("append", batch_rows=3, **{
+        "log.segment_bytes": segment, "log.retain_bytes": segment}))
+    sizes = []
+    for life in range(LIVES):
+        stage.send(30)
+        if life % 5 == 4:
+            weir.start()
+            time.sleep(0.02 * (life % 7))
+            weir.kill9()
+        else:
+            weir.finish()
+        sizes.append(log_bytes(weir))
+    weir.finish()
+    assert max(sizes) <= 6 * segment, sizes
     assert_sound(stage, "append")
