@@ -2,22 +2,25 @@
  *
  * LK1  All rows of the ledger are read in one statement before anything else is sent (rule 7).
  * LK2  The order of the questions is fixed: fenced, gone back, there, not there, gone further
- *      back, anything else. [T2, T5]
- * Checked by tests/unit/txn/test_traces.c, test_going_back.c and tests/integration. */
+ *      back, ahead where recovery found it, anything else. [T2, T5]
+ * Checked by tests/unit/txn/test_traces.c, test_going_back.c, test_far_apart.c and
+ * tests/integration. */
 #include "base/log_line.h"
 #include "base/variant.h"
 #include "txn/txn_internal.h"
 
 /* What the row says of the head, the oldest batch that is not known to be in. */
 enum finding {
-    FOUND_IN,       /* the row is at this very batch */
+    FOUND_IN,       /* the row is at this very batch, or ahead of it at one of ours */
     FOUND_NOT_IN,   /* it is at its very predecessor */
     FOUND_EARLIER,  /* at an earlier number: the sink went back */
     FOUND_STRANGER, /* anything else */
 };
 
-static enum finding compare(const struct weir_txn *txn, const struct weir_ledger_row *row)
+static enum finding compare(const struct weir_txn *txn, uint32_t sink,
+                            const struct weir_ledger_row *row)
 {
+    const struct weir_txn_sink_state *state = &txn->sink_states[sink];
     struct weir_batch_id id = weir_ledger_row_id(row);
     const struct weir_batch *head = txn->slots + txn->head % txn->args.in_flight;
     bool head_closed = txn->head <= txn->tip.id.batch;
@@ -30,6 +33,11 @@ static enum finding compare(const struct weir_txn *txn, const struct weir_ledger
     }
     if (WEIR_VARIANT(going_back_unnoticed)) {
         return FOUND_NOT_IN;
+    }
+    /* While batches are rebuilt for those that lag, the others stand where recovery found them. */
+    if (id.batch > txn->head &&
+        weir_batch_id_equal(id, state->recovered[row - state->ledger.rows])) {
+        return FOUND_IN;
     }
     return id.batch < txn->committed.id.batch ? FOUND_EARLIER : FOUND_STRANGER;
 }
@@ -86,7 +94,7 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
     for (uint32_t p = 0; p < ledger->count; p++) {
         const struct weir_ledger_row *row =
             &ledger->rows[WEIR_VARIANT(look_at_one_partition) ? 0 : p];
-        enum finding finding = compare(txn, row);
+        enum finding finding = compare(txn, sink, row);
         if (finding == FOUND_EARLIER || (finding == FOUND_NOT_IN && was_in(txn, sink, p))) {
             went_back(txn, sink, "its ledger is at an earlier batch");
             return WEIR_OK;
@@ -105,8 +113,8 @@ static int settle_all(struct weir_txn *txn, uint32_t sink, struct weir_error *er
         for (uint32_t i = 0; i < txn->args.in_flight; i++) {
             struct weir_batch *batch = &txn->slots[i];
             if (batch->state != WEIR_BATCH_FREE) {
-                bool is_head = batch->frame.id.batch == txn->head;
-                settle(txn, batch, sink, p, is_head && compare(txn, row) == FOUND_IN);
+                bool is_in = batch->frame.id.batch <= row->batch;
+                settle(txn, batch, sink, p, is_in && compare(txn, sink, row) == FOUND_IN);
             }
         }
     }

@@ -71,10 +71,11 @@ struct weir_txn_wait {
 };
 
 struct weir_txn_sink_state {
-    uint64_t generation;       /* ours, as taken */
-    struct weir_ledger ledger; /* as last read */
-    bool must_look;            /* some part is doubtful */
-    bool was_refused;          /* by the ledger: only a look can tell what to do */
+    uint64_t generation;                                        /* ours, as taken */
+    struct weir_ledger ledger;                                  /* as last read */
+    struct weir_batch_id recovered[WEIR_OUTPUT_PARTITIONS_MAX]; /* where recovery found the rows */
+    bool must_look;                                             /* some part is doubtful */
+    bool was_refused; /* by the ledger: only a look can tell what to do */
 };
 
 struct weir_txn {
@@ -103,8 +104,8 @@ struct weir_txn {
     struct weir_plan_frame
         rebuild_frame; /* of the batch after tip, once read; id.batch 0: not yet */
     struct weir_arena rebuild_arena;
-    bool rebuild_in_log;    /* false: made up from the ledgers (rule 11) */
     uint64_t rebuild_lsn;   /* of that plan */
+    bool rebuild_in_log;    /* false: made up from the ledgers (rule 11) */
     char new_plan_why[256]; /* not empty: the plans that are left cannot be rebuilt, and why */
 
     struct weir_txn_wait sink_wait, log_wait;
@@ -139,12 +140,12 @@ void weir_txn_count_drop(struct weir_txn *txn, struct weir_batch *batch, uint32_
  * ledgers. */
 void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase);
 
-/* --- look.c --- */
 /* --- trim.c --- */
 /* Gives back what nobody needs any more; lsn is that of the last batch that is in everywhere (0: in
  * no log, nothing happens). */
 int weir_txn_trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err);
 
+/* --- look.c --- */
 int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err);
 /* WEIR_EFENCED when a row is not ours any more; *ret_went_back when it is older than we are. */
 int weir_txn_check_owner(const struct weir_txn *txn, uint32_t sink, bool *ret_went_back,
