@@ -21,7 +21,7 @@ enum part_state {
 struct memory_part {
     struct weir_part rows;
     enum part_state state;
-    bool is_broken;   /* its connection, as it was told: resend() makes a new one */
+    bool is_connected;
     uint64_t life;    /* of the database, when its connection was made */
     bool has_rows_in; /* its rows hold the locks of their keys */
     bool allowed;
@@ -170,17 +170,6 @@ static void make_ledger(const struct memory_sink *sink, const struct weir_claim 
     }
 }
 
-/* A claim finds a sound server: every part gets a connection to it. */
-static void connect_all(struct memory_sink *sink)
-{
-    for (uint32_t s = 0; s < sink->args.slots; s++) {
-        for (uint32_t p = 0; p < sink->args.partitions; p++) {
-            sink->batches[s].parts[p].life = sink->database->lives;
-            sink->batches[s].parts[p].is_broken = false;
-        }
-    }
-}
-
 static int check_known(const uint8_t *uuid, const struct weir_claim *claim, struct weir_error *err)
 {
     if (uuid == NULL && claim->uuid_known) {
@@ -233,7 +222,6 @@ static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_
     if (rc != WEIR_OK) {
         return rc;
     }
-    connect_all(sink);
     weir_memory_read_ledger(sink->database, sink->uuid, ret);
     ret->created = ledger.created;
     if (early.count != 0 && WEIR_VARIANT(ledger_before_claim)) {
@@ -440,6 +428,16 @@ static bool waits_for_keys(const struct memory_sink *sink, uint64_t number,
     return false;
 }
 
+/* A part gets a connection when it first needs one, and a new one after it was rolled back or lost:
+ * a server that went back in between is not noticed by that. */
+static void connect_part(const struct memory_sink *sink, struct memory_part *part)
+{
+    if (!part->is_connected) {
+        part->is_connected = true;
+        part->life = sink->database->lives;
+    }
+}
+
 /* What becomes of a part whose rows are all on their way. */
 static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
 {
@@ -450,6 +448,7 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
         return;
     }
     *event = (struct weir_sink_event){ .batch = batch, .partition = p };
+    connect_part(sink, part);
     if (part->life != sink->database->lives) {
         (void)weir_error_set(&event->err, WEIR_EAWAY, "connection lost");
         event->outcome = WEIR_SINK_LOST;
@@ -507,6 +506,7 @@ static void rollback(void *self, uint64_t batch, uint32_t partition)
 
     if (part->state == PART_SENDING) {
         part->state = PART_UNSENT;
+        part->is_connected = false;
         part->decided.outcome = WEIR_SINK_NONE;
     }
 }
@@ -519,8 +519,7 @@ static int resend(void *self, uint64_t batch, uint32_t partition, struct weir_er
 
     weir_assert(part->state != PART_IN);
     if (rc == WEIR_OK) {
-        part->life = part->is_broken ? sink->database->lives : part->life;
-        part->is_broken = false;
+        connect_part(sink, part);
         part->state = PART_SENDING;
         part->has_rows_in = false;
         part->decided.outcome = WEIR_SINK_NONE;
@@ -629,7 +628,7 @@ static int poll_sink(void *self, struct weir_sink_event *ret, struct weir_error 
             decide(sink, batch->number, p);
             if (part->state == PART_SENDING && part->decided.outcome != WEIR_SINK_NONE) {
                 *ret = part->decided;
-                part->is_broken = ret->outcome == WEIR_SINK_LOST;
+                part->is_connected = ret->outcome != WEIR_SINK_LOST;
                 part->state = ret->outcome == WEIR_SINK_COMMITTED ? PART_IN : PART_UNSENT;
                 part->decided.outcome = WEIR_SINK_NONE;
                 return WEIR_OK;

@@ -171,6 +171,7 @@ struct sim_sink {
     struct weir_memory_database *database;
     struct sim_step *steps;
     size_t step_count, step_max;
+    uint64_t apart_max; /* so many batches its rows may be apart now */
     struct sim_try *tries;
     size_t try_count, try_max;
 };

@@ -39,6 +39,10 @@ static bool is_conflict_due(const struct sim_world *world, const char *reason)
         return world->went_back && (sim_logs_may_differ(world) || !retains_all || is_apart ||
                                     world->source_changed || world->repartitioned);
     }
+    if (strcmp(reason, "ledger_uneven") ==
+        0) { /* the restore fell between parts, and the log is gone */
+        return world->went_back && (sim_logs_may_differ(world) || !retains_all);
+    }
     if (strcmp(reason, "sinks_disagree") == 0 || strcmp(reason, "ledger_mixed") == 0) {
         return is_apart && sim_logs_may_differ(world);
     }
