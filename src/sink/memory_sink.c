@@ -248,7 +248,8 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
     struct memory_sink *sink = self;
     struct weir_ledger seen;
     struct weir_ledger ledger;
-    int rc = weir_memory_reach(sink->database, NULL, err);
+    bool is_late;
+    int rc = weir_memory_reach(sink->database, &is_late, err);
 
     if (rc != WEIR_OK) {
         return rc;
@@ -276,7 +277,10 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
         ledger.rows[p].output = (struct weir_digest){ 0 };
     }
     stamp(sink, claim, &ledger);
-    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, false, err);
+    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, is_late, err);
+    if (rc == WEIR_OK && is_late) {
+        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
+    }
     if (rc == WEIR_OK) {
         weir_memory_read_ledger(sink->database, sink->uuid, ret);
     }

@@ -71,7 +71,8 @@ struct weir_memory_transaction;
 enum weir_memory_answer {
     WEIR_MEMORY_ANSWERS,
     WEIR_MEMORY_AWAY,    /* WEIR_EAWAY, nothing happened */
-    WEIR_MEMORY_AT_WORK, /* WEIR_EAWAY; a claim still waits in the server, any other call is gone */
+    WEIR_MEMORY_AT_WORK, /* WEIR_EAWAY; a claim or a repartition still waits in the server, any
+                            other call is gone */
 };
 struct weir_memory_play {
     void *context;
