@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHES = ("append", "small_batches", "promise", "upsert", "latency", "restart", "memory", "rival")
+BENCHES = ("append", "small_batches", "promise", "upsert", "latency", "restart", "memory", "rival", "wal")
 
 
 def main() -> int:

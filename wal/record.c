@@ -138,11 +138,9 @@ uint32_t wal_record_encode_body(const struct wal_place *place, const void *bytes
     uint8_t *body = at + WAL_RECORD_HEADER_BYTES;
 
     weir_assert(len <= WEIR_WAL_RECORD_BYTES_MAX);
-    if (len != 0) {
-        memcpy(body, bytes, len);
-    }
+    uint32_t crc = weir_crc32c_copy(place_crc(place), body, bytes, len);
     memset(body + len, 0, rest - len); /* B1 */
-    return weir_crc32c(place_crc(place), body, rest);
+    return weir_crc32c(crc, body + len, rest - len);
 }
 
 void wal_record_encode_header(const struct wal_place *place, struct wal_record_header *header,

@@ -131,7 +131,7 @@ int weir_wal_trim(weir_wal *wal, uint64_t keep_from_lsn, struct weir_error *err)
             return wal_fail(wal, &cause, err);
         }
     }
-    return WEIR_OK;
+    return wal_supply_step(wal, err); /* here nobody waits for a record */
 }
 
 /* --- Preparing ------------------------------------------------------------------------------ */
@@ -292,6 +292,17 @@ static bool may_prepare(const struct weir_wal *wal)
     return wal->durable_lsn >= first_lsn || wal->last_lsn < first_lsn;
 }
 
+/* How much of the active segment is used when the next one is prepared. Filling a new file takes as
+ * long as filling the rest with records: half would be too late for a log that is written as fast as
+ * the device can. At once, a log that is hardly used would take twice its space. Where a file is a few
+ * zeros' writes, half is early enough. */
+static uint64_t used_before_preparing(const struct weir_wal *wal)
+{
+    uint64_t bytes = wal->segments[wal->segment_count - 1].bytes;
+
+    return bytes > (uint64_t)4 * WAL_ZERO_CHUNK_BYTES ? bytes / 8 : bytes / 2;
+}
+
 int wal_supply_step(struct weir_wal *wal, struct weir_error *err)
 {
     struct weir_error cause = { 0 };
@@ -300,7 +311,7 @@ int wal_supply_step(struct weir_wal *wal, struct weir_error *err)
     if (wal->supply.state == WAL_SUPPLY_FILLING) {
         rc = fill(wal, &cause);
     } else if (wal->supply.state == WAL_SUPPLY_NONE && !wal->stat.no_space &&
-               wal->offset > wal_active(wal)->bytes / 2 && may_prepare(wal)) {
+               wal->offset > used_before_preparing(wal) && may_prepare(wal)) {
         rc = begin(wal, wal->segment_bytes, &cause);
     }
     if (rc == WEIR_OK || wal->failed) {
@@ -317,10 +328,12 @@ int wal_supply_finish(struct weir_wal *wal, uint64_t bytes_min, struct weir_erro
     enum { WAIT_US = 1000000 };
     struct wal_supply *supply = &wal->supply;
     uint64_t target = bytes_min > wal->segment_bytes ? bytes_min : wal->segment_bytes;
+    bool is_late = false;
     int rc = WEIR_OK;
 
     while (rc == WEIR_OK &&
            (supply->state != WAL_SUPPLY_READY || supply->filled_bytes < bytes_min)) {
+        is_late = true;
         if (supply->state == WAL_SUPPLY_NONE) {
             if (!may_prepare(wal)) {
                 return weir_error_set(err, WEIR_EBUSY, "the log's last segment is being begun");
@@ -341,6 +354,7 @@ int wal_supply_finish(struct weir_wal *wal, uint64_t bytes_min, struct weir_erro
         }
     }
     wal->stat.no_space = rc == WEIR_ENOSPC;
+    wal->stat.late_segment_count += is_late && rc == WEIR_OK ? 1 : 0;
     return rc;
 }
 

@@ -262,6 +262,11 @@ int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
     if (wal->failed) {
         return wal_failed_before(wal, err);
     }
+    /* While a write of records is under way, so that nobody waits for both. */
+    rc = wal_supply_step(wal, err);
+    if (rc != WEIR_OK) {
+        return rc;
+    }
     if (weir_io_poll(wal->io, wal->is_writing && !wal->write.done ? wait_us : 0, &cause) !=
         WEIR_OK) {
         return wal_fail(wal, &cause, err);
@@ -272,8 +277,8 @@ int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
     if (rc == WEIR_OK && !wal->is_writing && wal->waiting.used_bytes > 0) {
         rc = submit(wal, err);
     }
-    if (rc == WEIR_OK) {
-        rc = wal_supply_step(wal, err);
+    if (rc == WEIR_OK && wal->supply.is_writing && wal->supply.write.done) {
+        rc = wal_supply_step(wal, err); /* a caller that sleeps would not come back for it */
     }
     if (rc == WEIR_OK && ret_durable_lsn != NULL) {
         *ret_durable_lsn = wal->durable_lsn;

@@ -63,6 +63,7 @@ struct weir_wal_stat {
     uint64_t write_count;   /* durable writes since open; smaller where records shared one */
     uint64_t written_bytes; /* by them, padding included */
     uint64_t recycled_count, created_count, removed_count; /* segment files, since open */
+    uint64_t late_segment_count; /* of those: an append waited until the file was made or grown */
     uint64_t cut_bytes; /* of a torn tail that this open found and cut off */
     bool no_space;      /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
 };

@@ -47,12 +47,55 @@ static void lanes_make_the_whole(void **state)
     }
 }
 
+/* One bit a step, straight from the polynomial. */
+static uint32_t crc_by_bits(const uint8_t *at, size_t bytes)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (; bytes > 0; at++, bytes--) {
+        crc ^= *at;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
+        }
+    }
+    return ~crc;
+}
+
+/* Lanes are 256 bytes, three at a time: every length around where they begin and end. */
+static void long_runs_come_out_the_same(void **state)
+{
+    enum { MAX = 3 * 768 + 16 };
+    static uint8_t bytes[MAX], copy[MAX + 1];
+    uint32_t random = 1;
+
+    (void)state;
+    for (size_t i = 0; i < MAX; i++) {
+        random = random * 1664525 + 1013904223;
+        bytes[i] = (uint8_t)(random >> 24);
+    }
+    for (size_t lanes = 0; lanes <= 3; lanes++) {
+        for (size_t len = lanes * 768; len < lanes * 768 + 16; len++) {
+            for (size_t from = 0; from < 2 && from <= len; from++) { /* also from an odd address */
+                uint32_t want = crc_by_bits(bytes + from, len - from);
+
+                assert_int_equal(weir_crc32c(0, bytes + from, len - from), want);
+                memset(copy, 0xa5, sizeof(copy));
+                assert_int_equal(weir_crc32c_copy(0, copy, bytes + from, len - from), want);
+                assert_memory_equal(copy, bytes + from, len - from);
+                assert_int_equal(copy[len - from], 0xa5);
+            }
+        }
+    }
+    assert_int_equal(weir_crc32c_copy(7, NULL, NULL, 0), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_vectors),
         cmocka_unit_test(parts_make_the_whole),
         cmocka_unit_test(lanes_make_the_whole),
+        cmocka_unit_test(long_runs_come_out_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
