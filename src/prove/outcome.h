@@ -62,6 +62,8 @@ struct prove_verdict {
     struct prove_tally missing, doubled, altered, invented;
     uint64_t outside; /* missing or doubled rows that were not in flight at a fault */
     int64_t batches;  /* of weir.batch; 0: not looked at */
+    uint64_t digests; /* batches of it whose digest was compared */
+    uint64_t harmed;  /* ... which have rows that are missing or doubled */
 };
 
 /* Per kind of fault, for the table. */

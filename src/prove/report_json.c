@@ -51,6 +51,9 @@ static void put_events(struct weir_buf *ret, const struct prove_outcome *outcome
                         "%s\n  {\"at\":%.4f,\"fault\":\"%s\",\"survived\":%s,\"batch\":%" PRId64,
                         i == 0 ? "" : ",", event->at, prove_fault_word[event->kind],
                         event->survived ? "true" : "false", event->batch);
+        if (event->point != NULL) {
+            weir_buf_printf(ret, ",\"point\":\"%s\"", event->point);
+        }
         if (event->commit_s >= 0) {
             weir_buf_printf(ret, ",\"seconds_to_next_commit\":%.4f", event->commit_s);
         }
@@ -74,12 +77,13 @@ void prove_report_json(const struct prove_outcome *outcome, struct weir_buf *ret
     } else {
         weir_buf_append_text(ret, "null");
     }
-    weir_buf_printf(ret,
-                    ",\"seconds\":%.3f,\n \"sent\":%" PRIu64 ",\"unsure\":%" PRIu64
-                    ",\"rows\":%" PRIu64 ",\"batches\":%" PRId64 ",\"looks\":%" PRIu64
-                    ",\"outside_flight\":%" PRIu64,
-                    outcome->seconds, verdict->sent, verdict->unsure, verdict->rows,
-                    verdict->batches, outcome->looks, verdict->outside);
+    weir_buf_printf(
+        ret,
+        ",\"seconds\":%.3f,\n \"sent\":%" PRIu64 ",\"unsure\":%" PRIu64 ",\"rows\":%" PRIu64
+        ",\"batches\":%" PRId64 ",\"looks\":%" PRIu64 ",\"outside_flight\":%" PRIu64
+        ",\"digests\":%" PRIu64 ",\"harmed_batches\":%" PRIu64,
+        outcome->seconds, verdict->sent, verdict->unsure, verdict->rows, verdict->batches,
+        outcome->looks, verdict->outside, verdict->digests, verdict->harmed);
     put_tally(ret, "missing", &verdict->missing);
     put_tally(ret, "doubled", &verdict->doubled);
     put_tally(ret, "altered", &verdict->altered);

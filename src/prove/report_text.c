@@ -41,7 +41,8 @@ void prove_report_text(const struct prove_outcome *outcome)
     (void)printf("\n%" PRIu64 " rows were sent, %" PRIu64 " are in the table", verdict->sent,
                  verdict->rows);
     if (verdict->batches > 0) {
-        (void)printf(", in %" PRId64 " batches", verdict->batches);
+        (void)printf(", in %" PRId64 " batches (%" PRIu64 " digests compared)", verdict->batches,
+                     verdict->digests);
     }
     (void)printf("; a second reader looked %" PRIu64 " times; %.1f s\n", outcome->looks,
                  outcome->seconds);
@@ -54,8 +55,10 @@ void prove_report_text(const struct prove_outcome *outcome)
                      " more are not counted: the broker never said whether it has them\n",
                      verdict->unsure);
     }
-    if (outcome->held && verdict->missing.count + verdict->doubled.count > 0) {
-        (void)printf("All of them were in flight at a fault.\n");
+    if (outcome->held && verdict->harmed > 0) {
+        (void)printf("They are rows of %" PRIu64 " batches, each of them in flight at a fault%s.\n",
+                     verdict->harmed,
+                     verdict->missing.count > 0 ? " and said by weir.batch to be dropped" : "");
     }
     (void)fputs(outcome->notes, stdout);
     (void)printf("\n%s: the promise %s (seed %" PRIu64 ")\n", outcome->options->mode,
