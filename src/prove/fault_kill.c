@@ -73,7 +73,7 @@ static enum prove_played await_death(struct prove_stage *stage, bool asks_for_en
     int status = 0;
 
     while (!prove_life_ended(life, &status)) {
-        commits += prove_play_look(stage) ? 1 : 0;
+        commits += prove_play_committed(stage, stage->holder) ? 1 : 0;
         if (commits == 1 && asks_for_end) {
             prove_life_terminate(life);
         }

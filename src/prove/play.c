@@ -92,13 +92,15 @@ void prove_play_note_end(struct prove_stage *stage)
     }
 }
 
-/* Whoever was hurt has committed again. */
-static void note_commit(struct prove_stage *stage)
+bool prove_play_committed(struct prove_stage *stage, int which)
 {
-    if (stage->hurt != NULL) {
+    bool is_its = prove_play_look(stage) && stage->generation > stage->above[which]; /* PF4 */
+
+    if (is_its && stage->hurt != NULL) {
         stage->hurt->commit_s = prove_stage_now(stage) - stage->hurt_at;
         stage->hurt = NULL;
     }
+    return is_its;
 }
 
 bool prove_play_start(struct prove_stage *stage, int which)
@@ -113,7 +115,7 @@ enum prove_played prove_play_await(struct prove_stage *stage, int which)
     double until = prove_now() + commit_timeout_s;
     int status = 0;
 
-    while (!prove_play_look(stage) || stage->generation <= stage->above[which]) { /* PF4 */
+    while (!prove_play_committed(stage, which)) {
         if (prove_interrupted()) {
             return PROVE_GAVE_UP;
         }
@@ -129,7 +131,6 @@ enum prove_played prove_play_await(struct prove_stage *stage, int which)
         }
         prove_sleep(poll_s);
     }
-    note_commit(stage);
     return PROVE_PLAYED;
 }
 

@@ -41,6 +41,8 @@ void prove_play_note_end(struct prove_stage *stage);
 
 /* Starts a life. False when it could not be started: the outcome knows why. */
 bool prove_play_start(struct prove_stage *stage, int which);
+/* Looks for a batch that lives[which] itself has committed. It heals the last fault. */
+bool prove_play_committed(struct prove_stage *stage, int which);
 /* Waits for a batch that lives[which] itself has committed. */
 enum prove_played prove_play_await(struct prove_stage *stage, int which);
 /* The holder runs and has just committed. */

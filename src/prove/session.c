@@ -4,6 +4,7 @@
 #include "prove/session.h"
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,15 @@ static void hand_out(const PGresult *result, prove_row_fn *each, void *context)
     }
 }
 
+/* Whether an error is the end of the session: libpq made it up, or the server said good-bye. */
+static bool is_lost(const PGconn *connection, const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return severity == NULL || strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0 ||
+           PQstatus(connection) != CONNECTION_OK;
+}
+
 int prove_session_run(struct prove_session *session, const char *sql, prove_row_fn *each,
                       void *context, struct weir_error *err)
 {
@@ -104,8 +114,7 @@ int prove_session_run(struct prove_session *session, const char *sql, prove_row_
     while ((result = PQgetResult(connection)) != NULL) {
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_FATAL_ERROR && rc == WEIR_OK) {
-            bool lost = PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL ||
-                        PQstatus(connection) != CONNECTION_OK;
+            bool lost = is_lost(connection, result);
             rc = fail(err, lost ? WEIR_EAWAY : WEIR_EREFUSED,
                       lost ? "the database went away" : "the database says",
                       PQresultErrorMessage(result));
