@@ -61,16 +61,17 @@ static void limit_distance(struct sim_sink *sink)
     sink->apart_max = now > 1 ? now : 1;
 }
 
-/* A restore may fall between two parts of a batch. Whoever took the ledger before it does not know: the
- * next step goes in where it fits, one batch further, and the step of the other part tells. No compare-
- * and-set of one row can notice earlier; nothing is lost by it as the log has both batches. Whoever
- * takes the ledger afterwards sees all rows, and has no such excuse. */
+/* A restore may fall between two parts of a batch. Whoever took the ledger before it does not know: what
+ * is under way goes in where it fits, with what the restore took from other parts believed to be in, and
+ * so does the batch after it, whose other steps tell: two batches further. No compare-and-set of one row
+ * can notice earlier; nothing is lost by it, as the log has them all. Whoever takes the ledger
+ * afterwards sees all rows, and has no such excuse. */
 void sim_oracle_went_back(struct sim_sink *sink, uint32_t transactions)
 {
     weir_assert(transactions <= sink->step_count);
     sink->step_count -= transactions;
     limit_distance(sink);
-    sink->apart_max++;
+    sink->apart_max += 2;
 }
 
 /* --- Claims --------------------------------------------------------------------------------- */
