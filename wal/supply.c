@@ -64,7 +64,7 @@ static void abandon(struct weir_wal *wal)
  * under a cursor, nor to find the end of the log. */
 static bool is_retired(const struct weir_wal *wal, size_t index)
 {
-    uint64_t kept_bytes = 0;
+    uint64_t kept_bytes = 0, kept_segments = 0;
 
     if (index + 1 >= wal->segment_count || wal->segments[index].cursor_count > 0 ||
         wal->segments[index + 1].first_lsn > wal->low_lsn) {
@@ -73,8 +73,9 @@ static bool is_retired(const struct weir_wal *wal, size_t index)
     weir_assert(wal->segments[index + 1].first_lsn <= wal->durable_lsn); /* L3 */
     for (size_t i = index + 1; i + 1 < wal->segment_count; i++) {
         kept_bytes += wal->segments[i].bytes;
+        kept_segments++;
     }
-    return kept_bytes >= wal->retain_bytes;
+    return kept_bytes >= wal->retain_bytes && kept_segments >= wal->retain_segments;
 }
 
 static void forget_oldest(struct weir_wal *wal)

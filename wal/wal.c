@@ -363,6 +363,7 @@ static int check_options(const struct weir_wal_options *opts, struct weir_wal *w
         wal->segment_bytes = opts->segment_bytes;
     }
     wal->retain_bytes = opts->retain_bytes;
+    wal->retain_segments = opts->retain_segments;
     if (wal->segment_bytes < WEIR_WAL_SEGMENT_BYTES_MIN ||
         wal->segment_bytes > WEIR_WAL_SEGMENT_BYTES_MAX ||
         wal->segment_bytes % WAL_BLOCK_BYTES != 0) {

@@ -39,7 +39,11 @@ typedef struct weir_wal_cursor weir_wal_cursor;
 struct weir_wal_options {
     size_t size_bytes;      /* sizeof(struct weir_wal_options) */
     uint64_t segment_bytes; /* of a usual segment file, a multiple of 4096; 0 means 16 MiB */
-    uint64_t retain_bytes;  /* segments kept for rewinding, below what trim still needs */
+    /* Kept for rewinding, below the mark of weir_wal_trim(): the newest segments of so many bytes in
+     * all, and at least so many of them. Whichever asks for more holds; 0 asks for nothing. What the
+     * mark needs stays in any case. */
+    uint64_t retain_bytes;
+    uint64_t retain_segments;
 };
 
 /* One record as read back. bytes is borrowed, see the function that returns it. */
@@ -64,8 +68,8 @@ struct weir_wal_stat {
     uint64_t written_bytes; /* by them, padding included */
     uint64_t recycled_count, created_count, removed_count; /* segment files, since open */
     uint64_t late_segment_count; /* of those: an append waited until the file was made or grown */
-    uint64_t cut_bytes; /* of a torn tail that this open found and cut off */
-    bool no_space;      /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
+    uint64_t cut_bytes;          /* of a torn tail that this open found and cut off */
+    bool no_space; /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
 };
 
 /* Opens the log in dir, or makes one there when it holds none (and dir too). Locks dir, reads all
@@ -108,7 +112,7 @@ uint64_t weir_wal_durable(const weir_wal *wal);
 int weir_wal_fd(const weir_wal *wal);
 
 /* Records below keep_from_lsn are no longer needed. Whole segments of them are reused or removed,
- * oldest first, but for the newest options.retain_bytes and those a cursor stands on. Takes effect
+ * oldest first, but for those that the options retain and those a cursor stands on. Takes effect
  * when the record keep_from_lsn is durable itself: it may be what makes the older ones needless.
  * The mark only rises and is not kept over a restart.
  * Fails  WEIR_EIO, final. */
