@@ -314,6 +314,8 @@ void weir_wal_stat(const weir_wal *wal, struct weir_wal_stat *ret)
 {
     *ret = wal->stat;
     memcpy(ret->uuid, wal->uuid, sizeof(ret->uuid));
+    ret->backend = wal->io->ops->name;
+    ret->backend_why = wal->io->why;
     ret->first_lsn = wal->segments[0].first_lsn;
     ret->newest_segment_lsn = wal->segments[wal->segment_count - 1].first_lsn;
     ret->last_lsn = wal->last_lsn;

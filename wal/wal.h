@@ -69,7 +69,9 @@ struct weir_wal_stat {
     uint64_t recycled_count, created_count, removed_count; /* segment files, since open */
     uint64_t late_segment_count; /* of those: an append waited until the file was made or grown */
     uint64_t cut_bytes;          /* of a torn tail that this open found and cut off */
-    bool no_space; /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
+    bool no_space;       /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
+    const char *backend; /* of the I/O: "io_uring", "posix", "sim"; static */
+    const char *backend_why; /* it was chosen, in words, "" for the usual one; until io is closed */
 };
 
 /* Opens the log in dir, or makes one there when it holds none (and dir too). Locks dir, reads all

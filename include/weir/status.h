@@ -21,7 +21,14 @@ struct weir_status {
     uint64_t batches_dropped, rows_dropped;   /* at_most_once */
     uint64_t batches_repeated, rows_repeated; /* at_least_once */
     uint64_t reconnects, clock_regressions, unknown_fields;
-    int64_t lag; /* records known to wait in the sources */
+    const char *log_backend;     /* what the log writes by: "io_uring", "posix"; static */
+    const char *log_backend_why; /* in words, "" for the usual one; until the pipeline is closed */
+    uint64_t log_records, log_writes,
+        log_bytes;              /* since open; fewer writes where some were shared */
+    uint64_t log_segments;      /* files that there are */
+    uint64_t log_late_segments; /* a record waited until a file was there */
+    bool log_no_space;          /* the next file cannot be made */
+    int64_t lag;                /* records known to wait in the sources */
     bool lag_known;
     bool caught_up;    /* at the end of every partition, and everything read is in */
     char trouble[256]; /* what is being waited for, or "" */

@@ -154,11 +154,15 @@ void cli_output_progress(const char *pipeline, const struct weir_status *status)
         ",\"rows_committed\":%" PRIu64 ",\"rows_written\":%" PRIu64 ",\"rows_dead\":%" PRIu64
         ",\"rows_skipped\":%" PRIu64 ",\"rows_lost\":%" PRIu64 ",\"rows_dropped\":%" PRIu64
         ",\"rows_repeated\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"unknown_fields\":%" PRIu64
-        "}\n",
+        ",\"log_backend\":\"%s\",\"log_records\":%" PRIu64 ",\"log_writes\":%" PRIu64
+        ",\"log_bytes\":%" PRIu64 ",\"log_segments\":%" PRIu64 ",\"log_late_segments\":%" PRIu64
+        ",\"log_no_space\":%s}\n",
         status->phase, rate, status->lag_known ? lag : "null", status->batch, status->sealed,
         status->committed, status->generation, status->rows_read, status->rows_read_committed,
         status->rows_written, status->rows_dead, status->rows_skipped, status->rows_lost,
-        status->rows_dropped, status->rows_repeated, status->reconnects, status->unknown_fields);
+        status->rows_dropped, status->rows_repeated, status->reconnects, status->unknown_fields,
+        status->log_backend, status->log_records, status->log_writes, status->log_bytes,
+        status->log_segments, status->log_late_segments, status->log_no_space ? "true" : "false");
 }
 
 void cli_output_close(void)

@@ -378,6 +378,14 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
         .rows_repeated = txn.rows_repeated,
         .reconnects = txn.reconnects,
         .clock_regressions = txn.clock_regressions,
+        .log_backend = txn.log.backend,
+        .log_backend_why = txn.log.backend_why,
+        .log_records = txn.log.record_count,
+        .log_writes = txn.log.write_count,
+        .log_bytes = txn.log.written_bytes,
+        .log_segments = txn.log.segment_count,
+        .log_late_segments = txn.log.late_segment_count,
+        .log_no_space = txn.log.no_space,
         .caught_up = engine->is_caught_up,
     };
     sum_sources(engine, ret);

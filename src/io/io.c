@@ -9,49 +9,49 @@
 #include "io/backends.h"
 #include "io/probe.h"
 
-/* The backend that needs no more than any kernel has, and the line that says why it was taken. */
+/* The backend that needs no more than any kernel has. */
 static int take_posix(const struct io_probe *probe, const char *why, struct weir_io *ret,
                       struct weir_error *err)
 {
     int rc = posix_io_init(probe->no_dsync, ret, err);
 
-    if (rc == WEIR_OK && probe->no_dsync) {
-        weir_log(WEIR_LOG_INFO, "io_backend",
-                 "log I/O by pwritev2 and fdatasync, because RWF_DSYNC is refused here");
-    } else if (rc == WEIR_OK) {
-        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2, %s", why);
-    }
+    (void)snprintf(ret->why, sizeof(ret->why), "%.*s", (int)sizeof(ret->why) - 1,
+                   probe->no_dsync ? "because RWF_DSYNC is refused here" : why);
     return rc;
 }
 
 static int take_uring(struct weir_io *ret, struct weir_error *err)
 {
 #if WEIR_HAVE_URING
-    int rc = uring_io_init(ret, err);
+    return uring_io_init(ret, err);
 #else
-    int rc = weir_error_set_errno(err, WEIR_EIO, ENOSYS, "io_uring: not built in");
+    (void)ret;
+    return weir_error_set_errno(err, WEIR_EIO, ENOSYS, "io_uring: not built in");
 #endif
-    if (rc == WEIR_OK) {
-        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by io_uring");
-    }
-    return rc;
 }
 
-static int choose(enum weir_io_choice choice, const char *dir, struct weir_io *ret,
+/* The one line that says which backend it is, and why. */
+static void tell(const struct weir_io *io, const struct io_probe *probe)
+{
+    if (io->why[0] == '\0') {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by io_uring");
+    } else {
+        weir_log(WEIR_LOG_INFO, "io_backend", "log I/O by pwritev2%s, %s",
+                 probe->no_dsync ? " and fdatasync" : "", io->why);
+    }
+}
+
+static int choose(enum weir_io_choice choice, const struct io_probe *probe, struct weir_io *ret,
                   struct weir_error *err)
 {
-    struct io_probe probe = { 0 };
     struct weir_error cause = { 0 };
     char why[sizeof(cause.text) + 32];
 
-    if (dir != NULL && choice != WEIR_IO_URING) {
-        io_probe(dir, &probe);
-    }
     if (choice == WEIR_IO_POSIX) {
-        return take_posix(&probe, "as asked for", ret, err);
+        return take_posix(probe, "as asked for", ret, err);
     }
-    if (probe.no_direct || probe.no_dsync) {
-        return take_posix(&probe, "because the file system has no direct I/O", ret, err);
+    if (probe->no_direct || probe->no_dsync) {
+        return take_posix(probe, "because the file system has no direct I/O", ret, err);
     }
     int rc = take_uring(ret, &cause);
     if (rc == WEIR_OK) {
@@ -62,22 +62,27 @@ static int choose(enum weir_io_choice choice, const char *dir, struct weir_io *r
                                     "io_uring cannot be used here, choose posix");
     }
     (void)snprintf(why, sizeof(why), "because of %s", cause.text);
-    return take_posix(&probe, why, ret, err);
+    return take_posix(probe, why, ret, err);
 }
 
 int weir_io_open_for(enum weir_io_choice choice, const char *dir, struct weir_io **ret,
                      struct weir_error *err)
 {
     struct weir_io *io = calloc(1, sizeof(*io));
+    struct io_probe probe = { 0 };
 
     if (io == NULL) {
         return weir_error_set(err, WEIR_ENOMEM, "open I/O: out of memory");
     }
-    int rc = choose(choice, dir, io, err);
+    if (dir != NULL && choice != WEIR_IO_URING) {
+        io_probe(dir, &probe);
+    }
+    int rc = choose(choice, &probe, io, err);
     if (rc != WEIR_OK) {
         free(io);
         return rc;
     }
+    tell(io, &probe);
     *ret = io;
     return WEIR_OK;
 }

@@ -90,6 +90,7 @@ struct weir_io_ops {
 struct weir_io {
     const struct weir_io_ops *ops;
     void *self;
+    char why[160]; /* this backend was chosen, as the log line says; "" where there was no choice */
 };
 
 enum weir_io_choice { WEIR_IO_AUTO, WEIR_IO_URING, WEIR_IO_POSIX };

@@ -482,6 +482,7 @@ void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
     };
 
     *ret = txn->status;
+    weir_wal_stat(txn->wal, &ret->log);
     ret->phase = names[txn->phase];
     ret->batch = txn->open != NULL ? txn->open->frame.id.batch : txn->tip.id.batch;
     if (txn->phase == WEIR_TXN_RUNNING && txn->rebuild_last > txn->tip.id.batch) {

@@ -77,6 +77,7 @@ struct weir_txn_status {
     uint64_t batches_repeated, rows_repeated; /* at_least_once: sent again, outcome unknown */
     uint64_t batches_rebuilt;
     uint64_t reconnects, clock_regressions;
+    struct weir_wal_stat log;
     char trouble[256]; /* what is being waited for, or "" */
 };
 

@@ -30,7 +30,7 @@ static void keep_line(void *context, enum weir_log_level level, const char *even
 }
 
 /* Appends to the log in dir by the backend of the program's own choice. */
-static int use_log(const char *dir, struct weir_error *err)
+static int use_log(const char *dir, struct weir_wal_stat *ret, struct weir_error *err)
 {
     struct weir_io *io = NULL;
     weir_wal *wal = NULL;
@@ -46,6 +46,11 @@ static int use_log(const char *dir, struct weir_error *err)
     if (rc == WEIR_OK) {
         rc = weir_wal_wait(wal, lsn, err);
     }
+    if (rc == WEIR_OK) {
+        weir_wal_stat(wal, ret);
+        ret->backend_why =
+            ret->backend_why[0] == '\0' ? "" : "for a reason"; /* which the line has */
+    }
     weir_wal_close(wal);
     weir_io_close(io);
     return rc;
@@ -56,16 +61,19 @@ static void tell(int to, const char *forbidden, const char *dir)
 {
     struct lines lines = { 0 };
     struct weir_error err = { 0 };
+    struct weir_wal_stat stat = { .backend = "none", .backend_why = "" };
 
     weir_log_set(keep_line, &lines, WEIR_LOG_DEBUG);
     int sys_errno = forbidden == NULL ? 0 : forbid(forbidden);
-    int rc = sys_errno == 0 ? use_log(dir, &err) : WEIR_OK;
-    (void)dprintf(to, "%d %d %d %s %s", sys_errno, rc, lines.count, lines.text, err.text);
+    int rc = sys_errno == 0 ? use_log(dir, &stat, &err) : WEIR_OK;
+    (void)dprintf(to, "%d %d %d %s %s [%s %s]", sys_errno, rc, lines.count, lines.text, err.text,
+                  stat.backend, stat.backend_why);
 }
 
 /* Runs use_log() in a child without the forbidden thing; what is left of its one line must hold
- * want. */
-static void start_without(const char *forbidden, const char *dir, const char *want)
+ * want, and what the log tells of itself be metric. */
+static void start_without(const char *forbidden, const char *dir, const char *want,
+                          const char *metric)
 {
     char text[1024] = "";
     int ends[2], sys_errno = -1, rc = -1, count = -1, at = 0, status;
@@ -90,7 +98,8 @@ static void start_without(const char *forbidden, const char *dir, const char *wa
         (void)printf("# no seccomp here, not tried without %s\n", forbidden);
         return;
     }
-    if (rc != WEIR_OK || count != 1 || strstr(text + at, want) == NULL) {
+    if (rc != WEIR_OK || count != 1 || strstr(text + at, want) == NULL ||
+        strstr(text + at, metric) == NULL) {
         fail_msg("without %s: \"%s\" is not one line with \"%s\"", forbidden, text, want);
     }
 }
@@ -103,11 +112,14 @@ static void a_log_starts_wherever_it_is(void **state)
 
     (void)state;
     backend_open(&backend, "posix");
-    start_without("io_uring", backend.dir, "log I/O by pwritev2, because of io_uring");
-    start_without("direct", backend.dir, "log I/O by pwritev2, because the file system");
-    start_without("dsync", backend.dir, "pwritev2 and fdatasync, because RWF_DSYNC is refused");
+    start_without("io_uring", backend.dir, "log I/O by pwritev2, because of io_uring",
+                  "[posix for a reason]");
+    start_without("direct", backend.dir, "log I/O by pwritev2, because the file system",
+                  "[posix for a reason]");
+    start_without("dsync", backend.dir, "pwritev2 and fdatasync, because RWF_DSYNC is refused",
+                  "[posix for a reason]");
     if (backend_is_there("io_uring")) {
-        start_without(NULL, backend.dir, "log I/O by io_uring");
+        start_without(NULL, backend.dir, "log I/O by io_uring", "[io_uring ]");
     }
     assert_int_equal(weir_wal_verify(backend.io, backend.dir, NULL, NULL, &report, NULL), WEIR_OK);
     assert_int_equal(report.record_count % 3, 0); /* each with its two marks */

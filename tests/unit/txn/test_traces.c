@@ -450,7 +450,7 @@ static void a_sink_that_went_back_gets_a_larger_generation(void **state)
 }
 
 /* Rule 4: while the disk is slow, nothing of a batch gets into the sink.
- * covers: D-22 */
+ * covers: D-22, D-23 */
 static void nothing_is_in_before_its_plan_is_durable(void **state)
 {
     struct small_pipeline small;

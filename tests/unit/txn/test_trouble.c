@@ -519,6 +519,41 @@ static void waiting_for_a_sink_sleeps(void **state)
     small_fini(&small);
 }
 
+/* However long a sink is away and however much comes meanwhile, what is sealed and not in is bounded,
+ * and with it the log: the source waits.
+ * covers: D-32 */
+static void the_log_of_a_sink_that_is_away_stays_small(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err = { 0 };
+    struct weir_status status;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 12 });
+    small_send(&small, 100);
+    fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 2, 0, 1);
+    small_boot(&small, "/a", false, &process);
+    while (status_of(&process).reconnects == 0) {
+        expect_ok(small_run(&small, &process, 1, &err), &err);
+    }
+    weir_memory_go_away(small.database, 100);
+    small_send(&small, 1000);
+    expect_ok(small_run(&small, &process, 200, &err), &err);
+    status = status_of(&process);
+    uint64_t records = status.log_records, used = sim_disk_used_bytes(small.disk);
+    assert_true(status.sealed - status.committed <= 3);
+    small_send(&small, 1000);
+    expect_ok(small_run(&small, &process, 200, &err), &err);
+    status = status_of(&process);
+    assert_true(status.reconnects < 100); /* it is still away */
+    assert_int_equal(status.log_records, records);
+    assert_int_equal(sim_disk_used_bytes(small.disk), used);
+    assert_true(status.sealed - status.committed <= 3);
+    small_close(&process);
+    small_fini(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +573,7 @@ int main(void)
         cmocka_unit_test(what_skipping_leaves_out_is_counted),
         cmocka_unit_test(waiting_for_start_positions_sleeps),
         cmocka_unit_test(waiting_for_a_sink_sleeps),
+        cmocka_unit_test(the_log_of_a_sink_that_is_away_stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

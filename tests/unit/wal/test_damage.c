@@ -244,6 +244,31 @@ static void a_cursor_finds_later_damage(void **state)
     sim_disk_free(disk);
 }
 
+/* Somebody tidies up in the directory of a running log. The log goes on with what it has open; the
+ * next start must not pass over it.
+ * covers: D-31 */
+static void a_segment_harmed_in_use_is_found_at_the_next_start(void **state)
+{
+    static uint8_t bytes[7000];
+
+    (void)state;
+    for (int is_cut = 0; is_cut < 2; is_cut++) {
+        struct sim_disk *disk = make_long(3);
+        struct weir_io *io = sim_disk_boot(disk);
+        weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+
+        (void)must_append(wal, 1, bytes, sizeof(bytes));
+        assert_true(is_cut ? sim_disk_truncate(disk, SECOND, SEGMENT_BYTES / 2)
+                           : sim_disk_remove(disk, SECOND));
+        (void)must_append(wal, 1, bytes, sizeof(bytes));
+        weir_wal_close(wal);
+        weir_io_close(io);
+        sim_disk_settle(disk);
+        assert_corrupt(disk, "0000000000000002.wal");
+        sim_disk_free(disk);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_damaged_last_header_is_found),
         cmocka_unit_test(a_trimmed_segment_that_came_back_is_removed),
         cmocka_unit_test(a_cursor_finds_later_damage),
+        cmocka_unit_test(a_segment_harmed_in_use_is_found_at_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,94 @@
+"""test_full_disk.py: the data directory lies on a small file system that gets full.
+
+Uses     stage.py; mount(8), so the tests are skipped where this user may not mount.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stage import Stage
+from weir_process import Weir, wait_until
+
+DISK_BYTES = 6 << 20
+SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB", "log.retain_bytes": "0 KB"}
+BLOCK = b"\0" * 4096
+
+
+@pytest.fixture
+def small_disk(scratch: Path) -> Iterator[Path]:
+    """A file system of its own; unmounted at the end, whatever happened."""
+    place = scratch / "small"
+    place.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", place],
+                             capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a small file system here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Takes all the space that is left."""
+    ballast = disk / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(BLOCK)
+        except OSError:
+            return ballast
+
+
+def rows(stage: Stage) -> int:
+    return stage.connect().execute("SELECT count(*) FROM public.orders").fetchone()[0]
+
+
+def started(stage: Stage, disk: Path) -> Weir:
+    """A weir whose log lies on the disk, at work, with batches and segments that soon fill it."""
+    weir = stage.weir(stage.order_file(**SETTINGS))
+    weir.data = disk / "data"
+    stage.send(200)
+    weir.start()
+    wait_until(lambda: weir.events("progress") and rows(stage) >= 200, 30, "the first rows", 0.1)
+    return weir
+
+
+# covers: D-04
+def test_a_full_disk_is_waited_out(stage: Stage, small_disk: Path):
+    """The log cannot go on, says so and waits; when there is space again it goes on; all is in once."""
+    weir = started(stage, small_disk)
+    ballast = fill(small_disk)
+    stage.send(4000)
+    wait_until(lambda: any(e["log_no_space"] for e in weir.events("progress")), 60, "a full log", 0.1)
+    before = rows(stage)
+    assert weir.is_running
+    assert before < 4200
+    time.sleep(1)
+    assert weir.is_running
+    os.unlink(ballast)
+    wait_until(lambda: rows(stage) >= 4200, 60, "the rest", 0.1)
+    assert weir.term() == 0
+    stage.assert_exact()
+
+
+# covers: D-06
+def test_a_kill_while_the_disk_is_full(stage: Stage, small_disk: Path):
+    """What is found by a start on a full disk is kept until there is room, and then goes on."""
+    weir = started(stage, small_disk)
+    ballast = fill(small_disk)
+    stage.send(2000)
+    time.sleep(1)
+    weir.kill9()
+    weir.start()
+    time.sleep(1)
+    weir.kill9()
+    os.unlink(ballast)
+    weir.start(until_caught_up=True)
+    assert weir.wait(60) == 0
+    stage.assert_exact()
