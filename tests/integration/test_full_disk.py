@@ -16,8 +16,8 @@ import pytest
 from stage import Stage
 from weir_process import Weir, wait_until
 
-DISK_BYTES = 6 << 20
-SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB", "log.retain_bytes": "0 KB"}
+DISK_BYTES = 16 << 20
+SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB"}  # which retains 64 MB, more than there is
 BLOCK = b"\0" * 4096
 
 
