@@ -27,7 +27,7 @@ TEXT
 
 readonly -a TEST_SUITES=(unit clang asan tsan lint model sim integration)
 readonly REPORTS=$BUILD/reports
-readonly WEIR_SIM_SEEDS=${WEIR_SIM_SEEDS:-40000}
+readonly WEIR_SIM_SEEDS=${WEIR_SIM_SEEDS:-500000}
 
 PASSED=0 FAILED=0 SKIPPED=0
 TEST_FILTER=

@@ -6,8 +6,12 @@
 #include "wal/record.h"
 
 enum {
-    WAL_NAME_BYTES = 32,                /* a file's name, with the NUL */
+    WAL_NAME_BYTES = 32, /* a file's name, with the NUL */
+#ifdef WEIR_SMALL_LIMITS /* the simulator's: reading ahead ends inside a segment */
+    WAL_READ_AHEAD_BYTES = 8192,
+#else
     WAL_READ_AHEAD_BYTES = 1024 * 1024, /* read at once, when reading on */
+#endif
 };
 
 /* The file that becomes the next segment, until it is long enough and durable. */

@@ -16,7 +16,12 @@
 
 #include "txn/frame.h"
 
-enum { WEIR_TXN_SINKS_MAX = 8, WEIR_TXN_IN_FLIGHT_MAX = 4 };
+#ifdef WEIR_SMALL_LIMITS /* the simulator's: it starts pipelines much of its time */
+enum { WEIR_TXN_SINKS_MAX = 2 };
+#else
+enum { WEIR_TXN_SINKS_MAX = 8 };
+#endif
+enum { WEIR_TXN_IN_FLIGHT_MAX = 4 };
 _Static_assert((int)WEIR_TXN_IN_FLIGHT_MAX <= (int)WEIR_SINK_SLOTS_MAX,
                "a batch in flight needs a slot");
 

@@ -63,7 +63,7 @@ static void draw_faults(uint64_t *state, struct sim_config *config)
 void sim_config_draw(uint64_t seed, struct sim_config *ret)
 {
     static const uint32_t batch_rows[] = { 1, 2, 3, 5, 8 };
-    static const size_t segments[] = { 3, 4, 6, 16 };
+    static const size_t segments[] = { 3, 4, 6, 10 };
     uint64_t state = sim_mix(seed, 0);
     struct sim_config config = { 0 };
     uint64_t mode = draw(&state, 10);
@@ -79,8 +79,8 @@ void sim_config_draw(uint64_t seed, struct sim_config *ret)
     config.batch_rows = batch_rows[draw(&state, 5)];
     config.keyed = draw(&state, 4) == 0;
     config.on_error = (enum weir_on_error)draw(&state, 3);
-    config.turns = 20 + (uint32_t)draw(&state, 100);
-    config.records = 5 + (uint32_t)draw(&state, 40);
+    config.turns = 10 + (uint32_t)draw(&state, 50);
+    config.records = 4 + (uint32_t)draw(&state, 24);
     config.segment_bytes = segments[draw(&state, 4)] * 4096;
     config.retain_bytes = draw(&state, 3) == 0 ? draw(&state, 8) * 8192 : 64 << 20;
     config.keeps_running = draw(&state, 2) == 0;

@@ -5,7 +5,6 @@
  * covers as a whole: D-02, D-03, D-04, D-07, D-08, D-09, D-10, D-11, D-22, E-01, E-18
  * covers as a whole: G-04, G-05, G-06, G-08, G-09, G-16, G-31, G-36, K-01, K-11, K-16 */
 #include <getopt.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,9 +150,6 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
-    /* A seed allocates and frees a few megabytes: they are not to go back to the system each time. */
-    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (command.one) {
         return play_one(&command);
     }

@@ -15,6 +15,7 @@
  *   oracle.c    checks of every transaction against the source's own list
  *   stops.c     which stops of a pipeline are as they should be
  *   plan.c      the pipeline itself
+ *   memory.c    where all of it allocates
  *
  * F1  Whether a fault strikes depends on seed, turn, kind and the how-many-th question of the turn
  *     alone, so a fault that is left out moves no other.
