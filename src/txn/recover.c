@@ -471,7 +471,7 @@ static void note_places(struct weir_txn *txn)
 int weir_txn_recover(struct weir_txn *txn, struct weir_error *err)
 {
     struct weir_log_view view;
-    struct evidence found;
+    struct evidence found = { 0 };
     enum verdict verdict = VERDICT_START;
     struct weir_wal_stat stat;
     int rc;
