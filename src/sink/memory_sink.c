@@ -22,8 +22,9 @@ struct memory_part {
     struct weir_part rows;
     enum part_state state;
     bool is_connected;
-    uint64_t life;    /* of the database, when its connection was made */
-    bool has_rows_in; /* its rows hold the locks of their keys */
+    uint64_t life;        /* of the database, when its connection was made */
+    bool has_upserts_out; /* they are in the server, or wait there for locks */
+    bool has_rows_in;     /* its rows hold the locks of their keys */
     bool allowed;
     struct weir_sink_event decided; /* outcome NONE: not yet */
     struct weir_ledger_step step;
@@ -325,6 +326,7 @@ static int begin(void *self, uint64_t number, struct weir_error *err)
     batch->finished = false;
     for (uint32_t p = 0; p < sink->args.partitions; p++) {
         batch->parts[p].state = PART_SENDING;
+        batch->parts[p].has_upserts_out = false;
         batch->parts[p].has_rows_in = false;
         batch->parts[p].allowed = false;
         batch->parts[p].decided.outcome = WEIR_SINK_NONE;
@@ -408,28 +410,45 @@ static bool share_key(const struct weir_part *a, const struct weir_part *b)
     return false;
 }
 
-/* Upserts wait for open transactions that hold the same keys, and are not sent before those of
- * earlier batches are there. */
-static bool waits_for_keys(const struct memory_sink *sink, uint64_t number,
-                           const struct memory_part *part)
+/* Upserts are not sent before the rows of earlier batches are in the server. */
+static bool older_rows_are_in(const struct memory_sink *sink, uint64_t number)
+{
+    for (uint32_t s = 0; s < sink->args.slots; s++) {
+        const struct memory_batch *batch = &sink->batches[s];
+        for (uint32_t p = 0; batch->number != 0 && p < sink->args.partitions; p++) {
+            const struct memory_part *part = &batch->parts[p];
+            if (batch->number < number && part->state != PART_IN &&
+                (part->state != PART_SENDING || !part->has_rows_in)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Once sent, they wait in the server for open transactions that hold the same keys, whoever's. */
+static bool waits_for_keys(const struct memory_sink *sink, const struct memory_part *part)
 {
     for (uint32_t s = 0; s < sink->args.slots; s++) {
         const struct memory_batch *batch = &sink->batches[s];
         for (uint32_t p = 0; batch->number != 0 && p < sink->args.partitions; p++) {
             const struct memory_part *other = &batch->parts[p];
-            if (other == part || other->state != PART_SENDING) {
-                continue;
-            }
-            if ((other->has_rows_in || batch->number < number) &&
+            if (other != part && other->state == PART_SENDING && other->has_rows_in &&
                 share_key(&part->rows, &other->rows)) {
-                return true;
-            }
-            if (!other->has_rows_in && batch->number < number && has_keys(&part->rows)) {
                 return true;
             }
         }
     }
     return false;
+}
+
+/* Whether the rows of a part are in its open transaction, as far as can be by now. */
+static bool bring_rows_in(const struct memory_sink *sink, uint64_t number, struct memory_part *part)
+{
+    part->has_upserts_out =
+        part->has_upserts_out || !has_keys(&part->rows) || older_rows_are_in(sink, number);
+    part->has_rows_in = part->has_rows_in || (part->has_upserts_out && !waits_for_keys(sink, part));
+    return part->has_rows_in;
 }
 
 /* A part gets a connection when it first needs one, and a new one after it was rolled back or lost:
@@ -458,10 +477,9 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
         event->outcome = WEIR_SINK_LOST;
         return;
     }
-    if (!part->has_rows_in && waits_for_keys(sink, batch, part)) {
+    if (!bring_rows_in(sink, batch, part)) {
         return;
     }
-    part->has_rows_in = true;
     if (holds_refused(sink, part)) {
         (void)weir_error_set(&event->err, WEIR_EDATA, "%s (SQLSTATE 23514)", refusal);
         event->outcome = WEIR_SINK_ROW_REFUSED;
@@ -525,6 +543,7 @@ static int resend(void *self, uint64_t batch, uint32_t partition, struct weir_er
     if (rc == WEIR_OK) {
         connect_part(sink, part);
         part->state = PART_SENDING;
+        part->has_upserts_out = false;
         part->has_rows_in = false;
         part->decided.outcome = WEIR_SINK_NONE;
         wake(sink);

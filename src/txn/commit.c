@@ -4,8 +4,8 @@
  *      4); at_least_once does not wait for it, and says so in its name.
  * CM2  Order: only the head's steps are allowed, so n + 1 is advanced in no partition before n is
  *      known to be in all of them (rule 5). [T3, T5]
- * CM3  Before a part of the head is sent again, what later batches have open on that sink is
- *      rolled back (rule 13). [T10]
+ * CM3  Before a part is sent again, what later batches have open on that sink is rolled back (rule
+ *      13): of the head or not, it waits for their row locks, and they for it. [T10]
  * CM4  A part moves only along the table below; IN is final.
  * CM5  A row is called bad only when the server refused it behind all that comes before it.
  * Checked by asserts tagged CM1 to CM4 and tests/unit/txn/test_traces.c, test_trouble.c,
@@ -222,9 +222,7 @@ static int send_again(struct weir_txn *txn, struct weir_batch *batch, uint32_t s
     struct weir_part *part = &batch->parts[sink][p];
     int rc;
 
-    if (batch->frame.id.batch == txn->head) {
-        roll_back_later(txn, sink, txn->head); /* CM3 */
-    }
+    roll_back_later(txn, sink, batch->frame.id.batch); /* CM3 */
     rc = WEIR_FAIL_AROUND(
         recover_resend,
         txn->sinks[sink].ops->resend(txn->sinks[sink].self, batch->frame.id.batch, p, err), err);

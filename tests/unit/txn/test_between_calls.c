@@ -198,6 +198,50 @@ static void later_upserts_are_rolled_back_before_a_batch_is_sent_again(void **st
     }
 }
 
+static uint64_t cut; /* the batch whose connection is cut next; 0: none */
+
+static int poll_and_cut(void *self, struct weir_sink_event *ret, struct weir_error *err)
+{
+    if (cut == 0) {
+        return server->poll(self, ret, err);
+    }
+    *ret = (struct weir_sink_event){ .outcome = WEIR_SINK_LOST, .batch = cut };
+    (void)weir_error_set(&ret->err, WEIR_EAWAY, "connection lost");
+    rollback_and_unlock(self, cut, 0);
+    cut = 0;
+    return WEIR_OK;
+}
+
+/* The same with a batch that is not the oldest in flight: the connection of batch 2 dies while the plan
+ * of batch 1 is still being written, and batch 3 gets the locks. */
+static void later_upserts_are_rolled_back_before_any_batch_is_sent_again(void **state)
+{
+    struct small_process process;
+    struct small_pipeline small;
+    struct weir_sink_ops ops;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 5, .in_flight = 3 });
+    add_locks(&small, &ops);
+    ops.poll = poll_and_cut;
+    small_boot(&small, "/a", false, &process);
+    run(&small, &process, 10);
+    sim_disk_hold_writes(small.disk, true);
+    small_send(&small, 60);
+    run(&small, &process, 50);
+    assert_true(locks_of(2)[0] && locks_of(3)[0]);
+    cut = 2;
+    run(&small, &process, 200);
+    assert_int_equal(status_of(&process).reconnects, 1);
+    assert_int_equal(status_of(&process).committed, 0);
+    sim_disk_hold_writes(small.disk, false);
+    run(&small, &process, TURNS_MAX);
+    assert_true(status_of(&process).caught_up);
+    small_close(&process);
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
 static bool is_of_batch_1(void *context, const char *table, const struct weir_record *record)
 {
     (void)context;
@@ -236,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ledgers_are_read_after_the_last_is_taken),
         cmocka_unit_test(later_upserts_are_rolled_back_before_a_batch_is_sent_again),
+        cmocka_unit_test(later_upserts_are_rolled_back_before_any_batch_is_sent_again),
         cmocka_unit_test(later_upserts_are_rolled_back_before_a_row_is_searched_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
