@@ -73,6 +73,7 @@ int weir_memory_reach(struct weir_memory_database *database, bool *ret_at_work,
 /* What a COMMIT meets instead of success; false: nothing. */
 bool weir_memory_take_fault(struct weir_memory_database *database,
                             const struct weir_memory_commit *commit, enum weir_memory_fault *ret);
+bool weir_memory_cuts(const struct weir_memory_database *database);
 bool weir_memory_decides_at_once(const struct weir_memory_database *database);
 /* Some row of the pipeline's ledger is held by a transaction that has advanced and not ended. */
 bool weir_memory_is_held(const struct weir_memory_database *database, const uint8_t *uuid);

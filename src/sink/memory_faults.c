@@ -44,6 +44,11 @@ void weir_memory_play(struct weir_memory_database *database, const struct weir_m
     database->play = play == NULL ? (struct weir_memory_play){ 0 } : *play;
 }
 
+bool weir_memory_cuts(const struct weir_memory_database *database)
+{
+    return database->play.cut != NULL && database->play.cut(database->play.context);
+}
+
 bool weir_memory_decides_at_once(const struct weir_memory_database *database)
 {
     return database->play.at_once != NULL && database->play.at_once(database->play.context);

@@ -472,7 +472,8 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
     }
     *event = (struct weir_sink_event){ .batch = batch, .partition = p };
     connect_part(sink, part);
-    if (part->life != sink->database->lives) {
+    if (part->life != sink->database->lives ||
+        (!part->allowed && weir_memory_cuts(sink->database))) {
         (void)weir_error_set(&event->err, WEIR_EAWAY, "connection lost");
         event->outcome = WEIR_SINK_LOST;
         return;

@@ -78,6 +78,8 @@ struct weir_memory_play {
     void *context;
     /* A COMMIT; true: it meets with *ret. */
     bool (*commit)(void *context, uint64_t batch, uint32_t partition, enum weir_memory_fault *ret);
+    /* Whether the connection of a part breaks that is not allowed to commit yet. */
+    bool (*cut)(void *context);
     /* Whether a COMMIT is decided at once, before anybody asks for its answer. */
     bool (*at_once)(void *context);
     /* The calls of weir_memory_go_away(). */

@@ -21,7 +21,7 @@ static const uint16_t usual_rates[SIM_FAULTS] = {
     [SIM_FAULT_no_space] = 150,      [SIM_FAULT_hold_writes] = 600,
     [SIM_FAULT_dir_lost] = 100,      [SIM_FAULT_dir_cloned] = 150,
     [SIM_FAULT_image_taken] = 400,   [SIM_FAULT_image_put_back] = 200,
-    [SIM_FAULT_repartition] = 200,
+    [SIM_FAULT_repartition] = 200,   [SIM_FAULT_link_cut] = 150,
 };
 
 /* SplitMix64 over both. */
@@ -40,17 +40,21 @@ static uint64_t draw(uint64_t *state, uint64_t limit)
     return *state % limit;
 }
 
+static uint32_t draw_rate(uint64_t *state, uint64_t crowd, uint32_t fault)
+{
+    bool on = draw(state, 10) < crowd;
+    uint32_t scale = 1u << draw(state, 4); /* a half to four times the usual rate */
+    uint32_t rate = on ? usual_rates[fault] * scale / 2 : 0;
+
+    return rate > SIM_RATE_ALWAYS ? SIM_RATE_ALWAYS : rate;
+}
+
 static void draw_faults(uint64_t *state, struct sim_config *config)
 {
     uint64_t crowd = 1 + draw(state, 8); /* of ten faults so many are on */
 
-    for (uint32_t i = 0; i < SIM_FAULTS; i++) {
-        bool on = draw(state, 10) < crowd;
-        uint32_t scale = 1u << draw(state, 4); /* a half to four times the usual rate */
-        config->rates[i] = on ? usual_rates[i] * scale / 2 : 0;
-        if (config->rates[i] > SIM_RATE_ALWAYS) {
-            config->rates[i] = SIM_RATE_ALWAYS;
-        }
+    for (uint32_t i = 0; i < SIM_FAULT_link_cut; i++) {
+        config->rates[i] = draw_rate(state, crowd, i);
     }
     if (draw(state, 8) != 0) { /* what cannot be told from a stop that is as it should be is rare */
         config->rates[SIM_FAULT_regrow] = 0;
@@ -58,6 +62,8 @@ static void draw_faults(uint64_t *state, struct sim_config *config)
     if (config->rates[SIM_FAULT_freeze] != 0 && config->rates[SIM_FAULT_thaw] == 0) {
         config->rates[SIM_FAULT_thaw] = usual_rates[SIM_FAULT_thaw];
     }
+    /* The youngest come last, so that older seeds draw what they drew before. */
+    config->rates[SIM_FAULT_link_cut] = draw_rate(state, crowd, SIM_FAULT_link_cut);
 }
 
 void sim_config_draw(uint64_t seed, struct sim_config *ret)

@@ -26,6 +26,13 @@ static bool commit(void *context, uint64_t batch, uint32_t partition, enum weir_
     return strikes;
 }
 
+static bool cut(void *context)
+{
+    struct sim_sink *sink = context;
+
+    return sim_strikes(sink->world, SIM_FAULT_link_cut);
+}
+
 static bool at_once(void *context)
 {
     struct sim_sink *sink = context;
@@ -63,6 +70,7 @@ void sim_server_attach(struct sim_world *world, struct sim_sink *sink)
     sink->world = world;
     weir_memory_play(sink->database, &(struct weir_memory_play){ .context = sink,
                                                                  .commit = commit,
+                                                                 .cut = cut,
                                                                  .at_once = at_once,
                                                                  .call = call,
                                                                  .tried = tried,

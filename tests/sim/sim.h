@@ -72,7 +72,8 @@ enum {
     X(dir_cloned)          \
     X(image_taken)         \
     X(image_put_back)      \
-    X(repartition)
+    X(repartition)         \
+    X(link_cut)
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name) SIM_FAULT_##name,
