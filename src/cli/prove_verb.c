@@ -83,15 +83,15 @@ static bool read_number(const char *text, uint64_t max, uint64_t *ret)
 /* The names of faults, one by one. */
 static bool are_faults(const char *list)
 {
-    char known[256];
+    char known[2048];
     char word[64];
 
-    (void)snprintf(known, sizeof(known), ", all, %s,", prove_fault_names());
+    (void)snprintf(known, sizeof(known), ", all, net, %s,", prove_fault_names());
     while (*list != '\0') {
         size_t len = strcspn(list, ",");
         (void)snprintf(word, sizeof(word), ", %.*s,", (int)(len < 32 ? len : 32), list);
         if (strstr(known, word) == NULL) {
-            (void)fprintf(stderr, "weir prove: there is no fault '%.*s'; there are: all, %s\n",
+            (void)fprintf(stderr, "weir prove: there is no fault '%.*s'; there are: all, net, %s\n",
                           (int)len, list, prove_fault_names());
             return false;
         }

@@ -17,6 +17,7 @@ enum {
     DRAINING_PERCENT = 8,
     POINT_PERCENT = 30,
     OTHERS_PERCENT = 4, /* of the number of kills, in addition to them; at least one */
+    NET_PERCENT = 1,    /* the same; there are many of them, and each takes seconds */
 };
 
 /* Seconds */
@@ -46,6 +47,7 @@ static const struct kind {
     uint32_t percent; /* of --kills; 0: what the other kills leave */
     bool is_kill;     /* one of --kills */
     bool fits_any;    /* can be done to a command of --external too */
+    bool is_net;      /* needs proxies; asked for by the word net as well */
     bool (*is_possible)(const struct prove_options *options); /* NULL: always */
     const char *needs;                                        /* when it is not */
 } kinds[PROVE_FAULT_COUNT] = {
@@ -75,7 +77,17 @@ static const struct kind {
                               .percent = OTHERS_PERCENT,
                               .is_possible = has_kafka_restart,
                               .needs = "--kafka-restart" },
+#define NET_KIND(name, word, help) \
+    [PROVE_##name] = { .play = prove_play_net, .percent = NET_PERCENT, .is_net = true },
+    PROVE_NET_TABLE(NET_KIND)
+#undef NET_KIND
 };
+
+/* Without TLS a changed byte of a row is a changed row: nobody on either side could notice. */
+static bool fits_database(const struct prove_options *options, enum prove_fault kind)
+{
+    return kind != PROVE_NET_CHANGE_DATABASE || prove_session_demands_tls(options->dsn);
+}
 
 /* Whether the list of --faults holds the word. */
 static bool is_listed(const struct prove_options *options, const char *word)
@@ -103,13 +115,16 @@ static int share_of(const struct prove_options *options, enum prove_fault number
         needs = "weir itself, not --external";
     } else if (kind->is_possible != NULL && !kind->is_possible(options)) {
         needs = kind->needs;
+    } else if (!fits_database(options, number)) {
+        needs = "a --dsn with sslmode=require or stricter: without TLS nobody could notice";
     }
     if (needs != NULL && is_named) {
         return weir_error_set(err, WEIR_ECONFIG, "fault %s needs %s", prove_fault_word[number],
                               needs);
     }
     *ret = 0;
-    if (needs == NULL && (is_named || is_listed(options, "all"))) {
+    if (needs == NULL &&
+        (is_named || is_listed(options, "all") || (kind->is_net && is_listed(options, "net")))) {
         uint32_t count = (uint32_t)((uint64_t)options->kills * kind->percent / 100);
         bool is_few = kind->is_kill && options->kills < KILLS_FEW;
         *ret = count == 0 && !is_few ? 1 : count;
@@ -177,6 +192,16 @@ int prove_deck_deal(const struct prove_options *options, struct prove_deck *ret,
     }
     shuffle(ret, &chance);
     return WEIR_OK;
+}
+
+bool prove_deck_needs_proxies(const struct prove_deck *deck)
+{
+    for (uint32_t i = 0; i < deck->count; i++) {
+        if (kinds[deck->kinds[i]].is_net) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void prove_deck_fini(struct prove_deck *deck)

@@ -14,6 +14,8 @@ struct prove_deck {
  * was asked for by name and is not possible here, and when nothing is left to play. */
 int prove_deck_deal(const struct prove_options *options, struct prove_deck *ret,
                     struct weir_error *err);
+/* Whether it holds faults of the network. */
+bool prove_deck_needs_proxies(const struct prove_deck *deck);
 void prove_deck_fini(struct prove_deck *deck);
 
 /* Plays one, in as many lives as it takes to hit while rows were still to be written. What must not be

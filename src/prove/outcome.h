@@ -5,6 +5,33 @@
 #include "base/buf.h"
 #include "prove/prove.h"
 
+/* What the network does, before the broker and before the database: fault_net.c. */
+#define PROVE_NET_TABLE(X)                                                                      \
+    X(NET_RESET_BROKER, "net-reset-broker", "broker: a link is reset at a byte")                \
+    X(NET_CLOSE_BROKER, "net-close-broker", "broker: a link is closed at a byte")               \
+    X(NET_BLACK_HOLE_BROKER, "net-black-hole-broker", "broker: links swallow everything")       \
+    X(NET_NO_REPLIES_BROKER, "net-no-replies-broker", "broker: links swallow replies")          \
+    X(NET_NO_REQUESTS_BROKER, "net-no-requests-broker", "broker: links swallow requests")       \
+    X(NET_DELAY_BROKER, "net-delay-broker", "broker: bytes come late")                          \
+    X(NET_TRICKLE_BROKER, "net-trickle-broker", "broker: a few bytes at a time")                \
+    X(NET_REFUSE_BROKER, "net-refuse-broker", "broker: connections are refused")                \
+    X(NET_HANG_BROKER, "net-hang-broker", "broker: connecting hangs")                           \
+    X(NET_FLAP_BROKER, "net-flap-broker", "broker: it comes and goes")                          \
+    X(NET_HOLD_BROKER, "net-hold-broker", "broker: old requests come after their retry")        \
+    X(NET_CHANGE_BROKER, "net-change-broker", "broker: a bit of a record is flipped")           \
+    X(NET_RESET_DATABASE, "net-reset-database", "database: a link is reset at a byte")          \
+    X(NET_CLOSE_DATABASE, "net-close-database", "database: a link is closed at a byte")         \
+    X(NET_BLACK_HOLE_DATABASE, "net-black-hole-database", "database: links swallow everything") \
+    X(NET_NO_REPLIES_DATABASE, "net-no-replies-database", "database: links swallow replies")    \
+    X(NET_NO_REQUESTS_DATABASE, "net-no-requests-database", "database: links swallow requests") \
+    X(NET_DELAY_DATABASE, "net-delay-database", "database: bytes come late")                    \
+    X(NET_TRICKLE_DATABASE, "net-trickle-database", "database: a few bytes at a time")          \
+    X(NET_REFUSE_DATABASE, "net-refuse-database", "database: connections are refused")          \
+    X(NET_HANG_DATABASE, "net-hang-database", "database: connecting hangs")                     \
+    X(NET_FLAP_DATABASE, "net-flap-database", "database: it comes and goes")                    \
+    X(NET_CHANGE_DATABASE, "net-change-database", "database: a bit under TLS is flipped")       \
+    X(NET_HOLD_DATABASE, "net-hold-database", "database: old requests come after their retry")
+
 /* One row a kind of fault: name, name on the command line, what is done. */
 #define PROVE_FAULT_TABLE(X)                                                             \
     X(RUNNING, "kill", "SIGKILL while it runs")                                          \
@@ -17,7 +44,8 @@
     X(DIR_CLONED, "dir-cloned", "SIGKILL, a clone of its directory runs, then it again") \
     X(PG_CUT, "pg-cut", "its database sessions are ended")                               \
     X(PG_RESTART, "pg-restart", "the database is restarted")                             \
-    X(KAFKA_RESTART, "kafka-restart", "the broker is restarted")
+    X(KAFKA_RESTART, "kafka-restart", "the broker is restarted")                         \
+    PROVE_NET_TABLE(X)
 
 enum prove_fault {
 #define PROVE_FAULT_ENUM(name, word, help) PROVE_##name,

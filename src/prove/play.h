@@ -61,5 +61,7 @@ prove_play_fn prove_play_freeze, prove_play_clone;
 prove_play_fn prove_play_lose_directory, prove_play_put_back;
 /* fault_server.c */
 prove_play_fn prove_play_cut, prove_play_pg_restart, prove_play_kafka_restart;
+/* fault_net.c */
+prove_play_fn prove_play_net;
 
 #endif

@@ -117,6 +117,7 @@ int prove_run(const struct prove_options *options, int *ret_status, struct weir_
         rc = prove_points_init(&stage.points, &stage.chance, err);
     }
     if (rc == WEIR_OK) {
+        stage.wants_proxies = prove_deck_needs_proxies(&deck);
         rc = prove_stage_open(&stage, err);
     }
     if (rc == WEIR_OK) {

@@ -1,10 +1,19 @@
 /* report_html.c: the outcome as one page: verdict, timeline as an inline picture, table. It needs no
  * other file, and no script. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "prove/outcome.h"
 
-enum { WIDTH = 1000, HEIGHT = 260, LEFT = 60, TOP = 20, POINTS_MAX = 1000, TICKS = 5 };
+enum {
+    WIDTH = 1000,
+    HEIGHT = 260,
+    LEFT = 60,
+    TOP = 20,
+    POINTS_MAX = 1000,
+    TICKS = 5,
+    COLOUR_BYTES = 24
+};
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>weir prove</title>\n"
@@ -16,10 +25,12 @@ static const char head[] =
     "#ddd}pre{white-space"
     ":pre-wrap}svg text{font-size:12px;fill:#555}</style></head><body>\n";
 
-static const char *const colours[] = { "#d62728", "#ff7f0e", "#9467bd", "#1f77b4",
-                                       "#8c564b", "#e377c2", "#bcbd22", "#17becf",
-                                       "#7f7f7f", "#2ca02c", "#393b79" };
-_Static_assert(sizeof(colours) / sizeof(colours[0]) >= PROVE_FAULT_COUNT, "a colour a kind");
+/* A colour for each kind: the golden angle keeps neighbours apart, however many there are. */
+static void colour_of(unsigned kind, char ret[COLOUR_BYTES])
+{
+    (void)snprintf(ret, COLOUR_BYTES, "hsl(%u,70%%,%u%%)", kind * 1375 / 10 % 360,
+                   kind % 2 == 0 ? 40U : 55U);
+}
 
 static void put_text(struct weir_buf *ret, const char *text)
 {
@@ -77,10 +88,13 @@ static void put_timeline(struct weir_buf *ret, const struct prove_outcome *outco
     for (size_t i = 0; i < prove_event_count(outcome); i++) {
         const struct prove_event *event = prove_event_at(outcome, i);
         double x = x_of(outcome, event->at);
+        char colour[COLOUR_BYTES];
+
+        colour_of(event->kind, colour);
         weir_buf_printf(ret,
                         "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"%s\" "
                         "stroke-opacity=\".45\"><title>%.2f s: %s</title></line>\n",
-                        x, x, TOP, TOP + HEIGHT + 18, colours[event->kind], event->at,
+                        x, x, TOP, TOP + HEIGHT + 18, colour, event->at,
                         prove_fault_help[event->kind]);
     }
     weir_buf_append_text(ret,
@@ -120,7 +134,10 @@ static void put_table(struct weir_buf *ret, const struct prove_outcome *outcome)
                          "commit</th></tr>\n");
     for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {
         if (outcome->rows[kind].tried > 0) {
-            put_row(ret, colours[kind], prove_fault_help[kind], &outcome->rows[kind]);
+            char colour[COLOUR_BYTES];
+
+            colour_of(kind, colour);
+            put_row(ret, colour, prove_fault_help[kind], &outcome->rows[kind]);
         }
     }
     put_row(ret, "#222", "all", &outcome->total);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+
 enum { COLUMNS_MAX = 16 };
 
 struct prove_session {
@@ -68,6 +70,106 @@ void prove_session_close(struct prove_session *session)
         PQfinish(session->connection);
         free(session);
     }
+}
+
+bool prove_session_demands_tls(const char *dsn)
+{
+    PQconninfoOption *options = PQconninfoParse(dsn, NULL);
+    bool ret = false;
+
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
+         option++) {
+        if (strcmp(option->keyword, "sslmode") == 0 && option->val != NULL) {
+            ret = strcmp(option->val, "require") == 0 || strncmp(option->val, "verify-", 7) == 0;
+        }
+    }
+    PQconninfoFree(options);
+    return ret;
+}
+
+const char *prove_session_host(const struct prove_session *session)
+{
+    return PQhost(session->connection);
+}
+
+const char *prove_session_port(const struct prove_session *session)
+{
+    return PQport(session->connection);
+}
+
+/* keyword='value', as libpq reads it. */
+static void append_pair(struct weir_buf *ret, const char *keyword, const char *value)
+{
+    weir_buf_printf(ret, "%s='", keyword);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '\'' || *at == '\\') {
+            weir_buf_put_u8(ret, '\\');
+        }
+        weir_buf_put_u8(ret, (uint8_t)*at);
+    }
+    weir_buf_append_text(ret, "' ");
+}
+
+/* What a rerouted string says by itself. */
+static bool is_replaced(const char *keyword, bool is_local)
+{
+    static const char *const replaced[] = {
+        "host",     "hostaddr",         "port",
+        "service",  "application_name", "fallback_application_name",
+        "password", "connect_timeout"
+    };
+    static const char *const for_local[] = { "sslmode", "gssencmode", "requirepeer" };
+
+    for (size_t i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++) {
+        if (strcmp(keyword, replaced[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; is_local && i < sizeof(for_local) / sizeof(for_local[0]); i++) {
+        if (strcmp(keyword, for_local[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int prove_session_reroute(const struct prove_session *session, uint16_t port, char *ret,
+                          size_t ret_bytes, struct weir_error *err)
+{
+    PQconninfoOption *options = PQconninfo(session->connection);
+    const char *host = PQhost(session->connection);
+    const char *password = PQpass(session->connection);
+    bool is_local = host[0] == '/'; /* a socket, on which there is no encryption */
+    struct weir_buf text = { 0 };
+
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
+         option++) {
+        if (option->val != NULL && option->val[0] != '\0' &&
+            !is_replaced(option->keyword, is_local)) {
+            append_pair(&text, option->keyword, option->val);
+        }
+    }
+    PQconninfoFree(options);
+    append_pair(&text, "host",
+                is_local ? "127.0.0.1" : host); /* certificates are held against it */
+    if (is_local) {
+        append_pair(&text, "sslmode", "disable");
+        append_pair(&text, "gssencmode", "disable");
+    }
+    if (password != NULL && password[0] != '\0') {
+        append_pair(&text, "password",
+                    password); /* the file that it came from knows no such port */
+    }
+    weir_buf_printf(&text, "hostaddr='127.0.0.1' port='%u' connect_timeout='2'", port);
+    weir_buf_put_u8(&text, 0);
+    bool fits = options != NULL && !text.failed && text.len <= ret_bytes;
+    if (fits) {
+        memcpy(ret, text.data, text.len);
+    }
+    weir_buf_fini(&text);
+    return fits ? WEIR_OK
+                : weir_error_set(err, WEIR_ECONFIG,
+                                 "the connection string is too long to be changed");
 }
 
 static void hand_out(const PGresult *result, prove_row_fn *each, void *context)

@@ -16,7 +16,12 @@
 
 #include "prove/topic.h"
 
-enum { SQL_BYTES = 2048, TEXT_BYTES = 4096, VARIABLES_MAX = 6, VARIABLE_BYTES = 1024 };
+enum {
+    SQL_BYTES = 2048,
+    TEXT_BYTES = 4096,
+    VARIABLES_MAX = 7,
+    VARIABLE_BYTES = PROVE_ADDRESS_BYTES + 64
+};
 
 extern char **environ;
 
@@ -28,10 +33,17 @@ static const char pipeline_text[] =
     "SET pipeline.log.segment_bytes = '256 kB';\n"
     "SET pipeline.log.retain_bytes = '1 MB';\n"
     "CREATE TABLE incoming (id bigint, body text) WITH (connector = 'kafka', format = 'json',\n"
-    "  brokers = '${WEIR_PROVE_BROKERS}', topic = '${WEIR_PROVE_TOPIC}');\n"
+    "  brokers = '${WEIR_PROVE_BROKERS}', topic = '${WEIR_PROVE_TOPIC}'%s);\n"
     "CREATE TABLE %s (id bigint, body text, part integer, pos bigint)\n"
-    "  WITH (connector = 'postgres', dsn = '${WEIR_PROVE_DSN}');\n"
+    "  WITH (connector = 'postgres', dsn = '${WEIR_PROVE_DSN}'%s);\n"
     "INSERT INTO %s SELECT id, body, _partition, _offset FROM incoming;\n";
+
+/* Behind the proxies: whoever is left without an answer is to notice soon. */
+static const char source_behind_proxy[] =
+    ",\n  broker_addresses = '${WEIR_PROVE_BROKER_ADDRESSES}', \"kafka.socket.timeout.ms\" = "
+    "'2000',\n"
+    "  \"kafka.socket.connection.setup.timeout.ms\" = '2000'";
+static const char sink_behind_proxy[] = ", answer_timeout = '1 s'";
 
 /* Names that nobody has: the seed alone would meet itself in a second run. */
 static int draw_names(struct prove_stage *stage, struct weir_error *err)
@@ -75,7 +87,8 @@ static int make_files(struct prove_stage *stage, struct weir_error *err)
     below(stage, "data-other", stage->data[1]);
     below(stage, "data-old", stage->data_old);
     (void)snprintf(text, sizeof(text), pipeline_text, stage->pipeline, stage->options->mode,
-                   (int)PROVE_BATCH_ROWS, stage->table, stage->table);
+                   (int)PROVE_BATCH_ROWS, stage->between != NULL ? source_behind_proxy : "",
+                   stage->table, stage->between != NULL ? sink_behind_proxy : "", stage->table);
     rc = prove_place_write(stage->pipeline_path, text, err);
     return rc != WEIR_OK ? rc : prove_ledger_create(stage->sent_path, &stage->ledger, err);
 }
@@ -134,6 +147,13 @@ static int open_all(struct prove_stage *stage, struct weir_error *err)
     if (rc == WEIR_OK) {
         rc = prove_topic_create(options->brokers, stage->topic, PROVE_PARTITIONS, err);
         stage->has_topic = rc == WEIR_OK;
+    }
+    if (rc == WEIR_OK && stage->wants_proxies) {
+        rc = prove_between_open(options->brokers, stage->look, &stage->between, err);
+    }
+    if (rc == WEIR_OK && stage->between != NULL) {
+        stage->child_brokers = stage->between->brokers;
+        stage->child_dsn = stage->between->dsn;
     }
     if (rc == WEIR_OK) {
         rc = make_schema(stage, err);
@@ -243,6 +263,7 @@ void prove_stage_close(struct prove_stage *stage, bool keep)
         remove_all(stage);
     }
     prove_session_close(stage->look);
+    prove_between_close(stage->between);
 }
 
 /* The environment of a child: ours, and where it reads and writes. To be freed with the texts. */
@@ -263,7 +284,9 @@ static char **make_environment(const struct prove_stage *stage, char (*texts)[VA
     (void)snprintf(texts[2], VARIABLE_BYTES, "WEIR_PROVE_TOPIC=%s", stage->topic);
     (void)snprintf(texts[3], VARIABLE_BYTES, "WEIR_PROVE_TABLE=%s", stage->table);
     (void)snprintf(texts[4], VARIABLE_BYTES, "WEIR_PROVE_GROUP=%s", stage->pipeline);
-    (void)snprintf(texts[5], VARIABLE_BYTES, "WEIR_FAIL=%s",
+    (void)snprintf(texts[5], VARIABLE_BYTES, "WEIR_PROVE_BROKER_ADDRESSES=%s",
+                   stage->between != NULL ? stage->between->broker_addresses : "");
+    (void)snprintf(texts[6], VARIABLE_BYTES, "WEIR_FAIL=%s",
                    stage->fail_at != NULL ? stage->fail_at : "");
     size_t own = stage->fail_at != NULL ? VARIABLES_MAX : VARIABLES_MAX - 1;
     for (size_t i = 0; i < own; i++) {

@@ -2,6 +2,7 @@
 #ifndef WEIR_PROVE_STAGE_H
 #define WEIR_PROVE_STAGE_H
 
+#include "prove/between.h"
 #include "prove/ledger.h"
 #include "prove/lives.h"
 #include "prove/load.h"
@@ -43,6 +44,8 @@ struct prove_stage {
     /* How children reach the servers; borrowed. The addresses of options, unless somebody stands
      * in between. */
     const char *child_brokers, *child_dsn;
+    bool wants_proxies;            /* set before it is opened */
+    struct prove_between *between; /* NULL: nobody stands in between */
     uint64_t rows, released; /* of the load: the most there may be, and those that may be sent */
     int64_t batch;           /* the last one that was seen in */
     int64_t generation;      /* of the instance that committed it */

@@ -1,4 +1,4 @@
-/* topic.c: the topic of a proof, through librdkafka's admin client. */
+/* topic.c: the topic of a proof, and the brokers' addresses, through librdkafka's admin client. */
 #include "prove/topic.h"
 
 #include <librdkafka/rdkafka.h>
@@ -108,5 +108,30 @@ int prove_topic_delete(const char *brokers, const char *name, struct weir_error 
     int rc = ask(brokers, name, NULL, topic, err);
 
     rd_kafka_DeleteTopic_destroy(topic);
+    return rc;
+}
+
+int prove_brokers_list(const char *brokers, prove_broker_fn *each, void *context,
+                       struct weir_error *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_t *client = NULL;
+    int rc = open_client(brokers, &client, err);
+
+    if (rc != WEIR_OK) {
+        return rc;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, WAIT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rc = weir_error_set(err, WEIR_EAWAY, "cannot ask %s for all brokers: %s", brokers,
+                            rd_kafka_err2str(code));
+    }
+    for (int i = 0; rc == WEIR_OK && i < metadata->broker_cnt; i++) {
+        rc = each(context, metadata->brokers[i].host, metadata->brokers[i].port, err);
+    }
+    if (metadata != NULL) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_destroy(client);
     return rc;
 }

@@ -125,9 +125,17 @@ int weir_postgres_connection_error(const struct weir_postgres_sink *sink, const 
                                    struct weir_error *err)
 {
     /* libpq tells a refusal at connect time in words only; these are the server's, in English. */
-    static const char *const refusals[] = { "authentication failed", "no password supplied",
-                                            "no pg_hba.conf entry", "does not exist",
-                                            "permission denied" };
+    static const char *const refusals[] = {
+        "authentication failed",
+        "no password supplied",
+        "no pg_hba.conf entry",
+        "does not exist",
+        "permission denied",
+        /* TLS: a server that is not the one that was meant; waiting would not mend it. */
+        "certificate verify failed",
+        "does not match host name",
+        "server does not support SSL",
+    };
     const char *said = PQerrorMessage(connection);
     char text[WEIR_ERROR_TEXT_BYTES / 2];
     int code = WEIR_EAWAY;
