@@ -198,8 +198,7 @@ static int wait_socket(struct weir_postgres_sink *sink, PGconn *connection, shor
         return WEIR_OK;
     }
     now = weir_postgres_now_ms();
-    if (now < patience->end_ms && patience->asks &&
-        weir_postgres_is_at_work(sink, PQbackendPID(connection))) {
+    if (now < patience->end_ms && patience->asks && weir_postgres_is_at_work(sink, connection)) {
         patience->ask_ms = weir_postgres_now_ms() + sink->answer_timeout_ms;
         return WEIR_OK;
     }

@@ -146,9 +146,9 @@ int weir_postgres_terminate(struct weir_postgres_sink *sink, PGconn *connection,
 
 /* Milliseconds of the monotonic clock. */
 int64_t weir_postgres_now_ms(void);
-/* Whether the backend with that number is at work for us: asks over a new connection. No answer means
- * no, and is remembered in unreachable_ms. */
-bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, int pid);
+/* Whether the backend of a silent connection is at work for us, or its answer has come by now: asks over
+ * a new connection. No answer means no, and is remembered in unreachable_ms. */
+bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, const PGconn *silent);
 /* Whether the server owes the part an answer for too long and is not at work on it; *err says so. May
  * wait for connect_timeout when it does. */
 bool weir_postgres_is_silent(struct weir_postgres_sink *sink, struct weir_postgres_part *part,

@@ -9,10 +9,13 @@
  * VS1  Who is at work is never given up: else a statement that takes longer would never get done.
  * VS2  Giving up is always safe: what became of the part is then read from the ledger (RESOLVE).
  * Checked by tests/contract/test_postgres_silence.c. */
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "sink/postgres_internal.h"
+
+enum { GRACE_MS = 200 }; /* for an answer that is on the way */
 
 int64_t weir_postgres_now_ms(void)
 {
@@ -37,10 +40,20 @@ static bool waits_for_server(const struct weir_postgres_part *part)
     }
 }
 
+/* Whether something comes from the server, or the link ends: a backend that is found idle has answered
+ * while we asked, and its answer is on the way. */
+static bool is_heard(const PGconn *connection)
+{
+    struct pollfd fd = { .fd = PQsocket(connection), .events = POLLIN };
+
+    return poll(&fd, 1, GRACE_MS) > 0;
+}
+
 /* VS1. Behind a pooler the number is not the backend's: then any backend of ours may be the one. What
  * waits for its client is at work for nobody. */
-bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, int pid)
+bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, const PGconn *silent)
 {
+    int pid = PQbackendPID(silent);
     PGconn *connection = NULL;
     PGresult *result = NULL;
     struct weir_error ignored; /* no answer is an answer here */
@@ -66,7 +79,7 @@ bool weir_postgres_is_at_work(struct weir_postgres_sink *sink, int pid)
     }
     PQclear(result);
     PQfinish(connection);
-    return is_busy;
+    return is_busy || is_heard(silent);
 }
 
 bool weir_postgres_is_silent(struct weir_postgres_sink *sink, struct weir_postgres_part *part,
@@ -80,7 +93,7 @@ bool weir_postgres_is_silent(struct weir_postgres_sink *sink, struct weir_postgr
     }
     /* Asking takes a while when nobody answers: once is enough for all parts. */
     bool is_reachable = sink->unreachable_ms == 0 || now - sink->unreachable_ms >= limit;
-    if (is_reachable && weir_postgres_is_at_work(sink, PQbackendPID(part->connection))) {
+    if (is_reachable && weir_postgres_is_at_work(sink, part->connection)) {
         part->since_ms = weir_postgres_now_ms();
         return false;
     }
