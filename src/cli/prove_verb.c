@@ -29,6 +29,9 @@ static const struct row {
     { { "rows", required_argument, NULL, 'n' }, "N", "messages to send; default 1000 a fault" },
     { { "report", required_argument, NULL, 'r' }, "FILE.html", "one page with a timeline" },
     { { "json", required_argument, NULL, 'j' }, "FILE", "the same as JSON" },
+    { { "pipeline", required_argument, NULL, 'P' },
+      "FILE",
+      "your own pipeline, from one topic to one table, with an id column" },
     { { "external", required_argument, NULL, 'x' },
       "CMD",
       "judge this shell command in place of weir run" },
@@ -38,6 +41,9 @@ static const struct row {
     { { "kafka-restart", required_argument, NULL, 'K' },
       "CMD",
       "shell command: restart the broker" },
+    { { "disk-full-dir", required_argument, NULL, 'F' },
+      "DIR",
+      "directory on a small disk, to be filled up" },
     { { "dir", required_argument, NULL, 'D' }, "DIR", "where to work; default $TMPDIR or /tmp" },
     { { "no-progress", no_argument, NULL, 'q' }, NULL, "no progress line" },
     { { "help", no_argument, NULL, 'h' }, NULL, "this text" },
@@ -146,6 +152,12 @@ static bool take_option(int id, char *value, struct prove_options *options)
         return true;
     case 'j':
         options->json_path = value;
+        return true;
+    case 'P':
+        options->pipeline = value;
+        return true;
+    case 'F':
+        options->disk_full_dir = value;
         return true;
     case 'x':
         options->external = value;

@@ -38,8 +38,7 @@ enum prove_played prove_play_running(struct prove_stage *stage, enum prove_fault
 
 enum prove_played prove_play_starting(struct prove_stage *stage, enum prove_fault kind)
 {
-    (void)prove_life_kill(prove_holder(stage));
-    if (!prove_play_start(stage, stage->holder)) {
+    if (prove_play_make_room(stage) != PROVE_PLAYED || !prove_play_start(stage, stage->holder)) {
         return PROVE_GAVE_UP;
     }
     prove_sleep(prove_chance_within(&stage->chance, within(stage, starting_s)));
@@ -78,8 +77,8 @@ static enum prove_played await_death(struct prove_stage *stage, bool asks_for_en
             prove_life_terminate(life);
         }
         if (commits > POINT_COMMITS_MAX || prove_now() > until || prove_interrupted()) {
-            (void)prove_life_kill(life); /* not on this life's way, or not so often */
-            return prove_interrupted() ? PROVE_GAVE_UP : PROVE_MISSED;
+            /* Not on this life's way, or not so often. */
+            return prove_play_make_room(stage) == PROVE_PLAYED ? PROVE_MISSED : PROVE_GAVE_UP;
         }
         prove_sleep(poll_s);
     }
@@ -97,7 +96,9 @@ enum prove_played prove_play_point(struct prove_stage *stage, enum prove_fault k
     struct weir_error err;
     enum prove_played played;
 
-    (void)prove_life_kill(prove_holder(stage));
+    if (prove_play_make_room(stage) != PROVE_PLAYED) {
+        return PROVE_GAVE_UP;
+    }
     if (point.wants_no_log &&
         !prove_play_is_done(stage, prove_place_remove(stage->data[stage->holder], &err), &err)) {
         return PROVE_GAVE_UP;

@@ -31,6 +31,11 @@ static bool has_points(const struct prove_options *options)
     return prove_points_exist();
 }
 
+static bool has_small_disk(const struct prove_options *options)
+{
+    return options->disk_full_dir != NULL;
+}
+
 static bool has_pg_restart(const struct prove_options *options)
 {
     return options->pg_restart != NULL;
@@ -68,6 +73,10 @@ static const struct kind {
     [PROVE_DIR_LOST] = { .play = prove_play_lose_directory, .percent = OTHERS_PERCENT },
     [PROVE_DIR_OLD] = { .play = prove_play_put_back, .percent = OTHERS_PERCENT },
     [PROVE_DIR_CLONED] = { .play = prove_play_clone, .percent = OTHERS_PERCENT },
+    [PROVE_DISK_FULL] = { .play = prove_play_fill_disk,
+                          .percent = OTHERS_PERCENT,
+                          .is_possible = has_small_disk,
+                          .needs = "--disk-full-dir" },
     [PROVE_PG_CUT] = { .play = prove_play_cut, .percent = OTHERS_PERCENT },
     [PROVE_PG_RESTART] = { .play = prove_play_pg_restart,
                            .percent = OTHERS_PERCENT,
@@ -113,6 +122,8 @@ static int share_of(const struct prove_options *options, enum prove_fault number
 
     if (options->external != NULL && !kind->fits_any) {
         needs = "weir itself, not --external";
+    } else if (options->pipeline != NULL && kind->is_net) {
+        needs = "the built-in pipeline, whose brokers' addresses can be told";
     } else if (kind->is_possible != NULL && !kind->is_possible(options)) {
         needs = kind->needs;
     } else if (!fits_database(options, number)) {
@@ -269,7 +280,9 @@ int prove_fault_finish(struct prove_stage *stage, struct weir_error *err)
     if (stage->options->external != NULL) {
         return finish_external(stage, err);
     }
-    (void)prove_life_kill(prove_holder(stage));
+    if (prove_play_make_room(stage) != PROVE_PLAYED) {
+        return WEIR_OK; /* the outcome knows */
+    }
     rc = prove_stage_start(stage, stage->holder, true, err);
     if (rc == WEIR_OK && !prove_life_wait(prove_holder(stage), commit_timeout_s, &status)) {
         if (!prove_interrupted()) {
@@ -277,6 +290,8 @@ int prove_fault_finish(struct prove_stage *stage, struct weir_error *err)
         }
     } else if (rc == WEIR_OK && status != 0) {
         (void)prove_play_give_up(stage, "the last run ended otherwise than asked", status);
+    } else if (prove_event_count(stage->outcome) > 0) { /* the last kill, before this run */
+        prove_event_at(stage->outcome, prove_event_count(stage->outcome) - 1)->survived = true;
     }
     return rc;
 }

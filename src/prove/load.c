@@ -18,7 +18,6 @@
 enum {
     POLL_MS = 20,
     BURST = 1000, /* messages between two looks at the answers */
-    MESSAGE_BYTES = PROVE_BODY_BYTES + 64,
 };
 
 struct prove_load {
@@ -68,18 +67,28 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     (void)atomic_fetch_add(&load->settled, 1); /* PL2: behind the line */
 }
 
+static size_t make_message(const struct prove_load *load, uint64_t id,
+                           char ret[PROVE_MESSAGE_BYTES])
+{
+    char body[PROVE_BODY_BYTES];
+
+    if (load->args.fitting != NULL) {
+        return prove_fitting_message(load->args.fitting, load->args.seed, id, ret);
+    }
+    prove_load_body(load->args.seed, id, body);
+    return (size_t)snprintf(ret, PROVE_MESSAGE_BYTES, "{\"id\":%llu,\"body\":\"%s\"}",
+                            (unsigned long long)id, body);
+}
+
 /* Returns false when the client's queue is full. */
 static bool send_one(struct prove_load *load, uint64_t id)
 {
-    char body[PROVE_BODY_BYTES];
-    char message[MESSAGE_BYTES];
+    char message[PROVE_MESSAGE_BYTES];
     int32_t partition =
         (int32_t)(prove_mix(load->args.seed + 99, id) % (uint64_t)load->args.partitions);
 
-    prove_load_body(load->args.seed, id, body);
-    int len = snprintf(message, sizeof(message), "{\"id\":%llu,\"body\":\"%s\"}",
-                       (unsigned long long)id, body);
-    if (rd_kafka_produce(load->topic, partition, RD_KAFKA_MSG_F_COPY, message, (size_t)len, NULL, 0,
+    size_t len = make_message(load, id, message);
+    if (rd_kafka_produce(load->topic, partition, RD_KAFKA_MSG_F_COPY, message, len, NULL, 0,
                          (void *)(uintptr_t)id) == 0) {
         return true;
     }

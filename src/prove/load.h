@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "prove/fitting.h"
 #include "prove/ledger.h"
 
 struct prove_load;
@@ -15,6 +16,7 @@ struct prove_load_args {
     const char *topic;   /* the same */
     int32_t partitions;
     uint64_t seed;
+    const struct prove_fitting *fitting; /* whose messages to make; NULL: id and body. Borrowed */
     struct prove_ledger *ledger; /* written by the load's thread; borrowed until the close */
 };
 

@@ -42,6 +42,7 @@
     X(DIR_LOST, "dir-lost", "SIGKILL, data directory lost")                              \
     X(DIR_OLD, "dir-old", "SIGKILL, older data directory put back")                      \
     X(DIR_CLONED, "dir-cloned", "SIGKILL, a clone of its directory runs, then it again") \
+    X(DISK_FULL, "disk-full", "the disk of its data directory is full for a while")      \
     X(PG_CUT, "pg-cut", "its database sessions are ended")                               \
     X(PG_RESTART, "pg-restart", "the database is restarted")                             \
     X(KAFKA_RESTART, "kafka-restart", "the broker is restarted")                         \

@@ -4,14 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { DIRECTORIES_OPEN_MAX = 16 };
+enum {
+    DIRECTORIES_OPEN_MAX = 16,
+    TEXT_BYTES_MAX = 1 << 20,
+    FILL_BYTES = 1 << 16,
+    FILL_BYTES_MAX = 256 << 20
+};
 
 int prove_place_make(const char *parent, char ret[PROVE_PATH_BYTES], struct weir_error *err)
 {
@@ -100,6 +107,70 @@ int prove_place_copy(const char *from, const char *to, struct weir_error *err)
 bool prove_place_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+int prove_place_check_small(const char *directory, struct weir_error *err)
+{
+    struct statvfs info;
+
+    if (statvfs(directory, &info) != 0) {
+        return weir_error_set_errno(err, WEIR_ECONFIG, errno, "cannot see how full %s is",
+                                    directory);
+    }
+    if ((uint64_t)info.f_bavail * info.f_frsize > FILL_BYTES_MAX) {
+        return weir_error_set(err, WEIR_ECONFIG,
+                              "%s has more than 256 MiB left: give a file system of its own, small "
+                              "enough to be filled up",
+                              directory);
+    }
+    return WEIR_OK;
+}
+
+int prove_place_fill(const char *path, struct weir_error *err)
+{
+    static const char zeros[FILL_BYTES];
+    size_t bytes = FILL_BYTES;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+
+    if (fd < 0 && errno != ENOSPC) {
+        return weir_error_set_errno(err, WEIR_EIO, errno, "cannot make %s", path);
+    }
+    while (fd >= 0 && bytes > 0) { /* to the last byte */
+        if (write(fd, zeros, bytes) <= 0) {
+            bytes /= 2;
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* nobody reads it */
+    }
+    return WEIR_OK;
+}
+
+int prove_place_read(const char *path, char **ret, struct weir_error *err)
+{
+    FILE *file = fopen(path, "re");
+    char *text = malloc(TEXT_BYTES_MAX + 1);
+    int rc = WEIR_OK;
+
+    if (file == NULL || text == NULL) {
+        rc = file == NULL ? weir_error_set_errno(err, WEIR_ECONFIG, errno, "cannot read %s", path)
+                          : weir_error_set(err, WEIR_ENOMEM, "no memory for %s", path);
+    } else {
+        size_t len = fread(text, 1, TEXT_BYTES_MAX, file);
+        text[len] = '\0';
+        if (ferror(file) != 0 || len == TEXT_BYTES_MAX) {
+            rc = weir_error_set(err, WEIR_ECONFIG, "cannot read %s, or it is too large", path);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file); /* only read */
+    }
+    if (rc != WEIR_OK) {
+        free(text);
+        return rc;
+    }
+    *ret = text;
+    return WEIR_OK;
 }
 
 int prove_place_write(const char *path, const char *text, struct weir_error *err)

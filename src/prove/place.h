@@ -15,6 +15,12 @@ int prove_place_remove(const char *path, struct weir_error *err);
 /* Copies a directory of plain files and directories; to must not be there. */
 int prove_place_copy(const char *from, const char *to, struct weir_error *err);
 bool prove_place_exists(const char *path);
+/* WEIR_ECONFIG when the file system of a directory is too large to be filled up. */
+int prove_place_check_small(const char *directory, struct weir_error *err);
+/* Fills up a file system with one file; removing that is the way back. */
+int prove_place_fill(const char *path, struct weir_error *err);
+/* Reads a text of up to 1 MiB; *ret is to be freed. */
+int prove_place_read(const char *path, char **ret, struct weir_error *err);
 int prove_place_write(const char *path, const char *text, struct weir_error *err);
 
 #endif

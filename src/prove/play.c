@@ -156,6 +156,14 @@ enum prove_played prove_play_struck(struct prove_stage *stage, enum prove_fault 
     return PROVE_PLAYED;
 }
 
+enum prove_played prove_play_make_room(struct prove_stage *stage)
+{
+    bool runs = prove_holder(stage)->pid != 0;
+    enum prove_played played = runs ? prove_play_kill(stage, PROVE_RUNNING) : PROVE_PLAYED;
+
+    return played == PROVE_MISSED ? PROVE_PLAYED : played;
+}
+
 enum prove_played prove_play_kill(struct prove_stage *stage, enum prove_fault kind)
 {
     struct prove_life *life = prove_holder(stage);

@@ -50,6 +50,8 @@ enum prove_played prove_play_bring_up(struct prove_stage *stage);
 /* PF1: notes a fault that ended the holder, unless nothing was left to write. */
 enum prove_played prove_play_struck(struct prove_stage *stage, enum prove_fault kind, double at,
                                     const char *point);
+/* Kills the holder if it runs, to start it otherwise: that is a kill like others. */
+enum prove_played prove_play_make_room(struct prove_stage *stage);
 /* Kills the holder, and notes it so. */
 enum prove_played prove_play_kill(struct prove_stage *stage, enum prove_fault kind);
 
@@ -58,7 +60,7 @@ prove_play_fn prove_play_running, prove_play_starting, prove_play_draining, prov
 /* fault_takeover.c */
 prove_play_fn prove_play_freeze, prove_play_clone;
 /* fault_directory.c */
-prove_play_fn prove_play_lose_directory, prove_play_put_back;
+prove_play_fn prove_play_lose_directory, prove_play_put_back, prove_play_fill_disk;
 /* fault_server.c */
 prove_play_fn prove_play_cut, prove_play_pg_restart, prove_play_kafka_restart;
 /* fault_net.c */

@@ -22,9 +22,11 @@ struct prove_options {
     const char *dsn;
     const char *mode;          /* exactly_once, at_least_once, at_most_once */
     const char *faults;        /* names with commas between, or "all" */
+    const char *pipeline;      /* file of the user's own pipeline, or NULL */
     const char *external;      /* a shell command in place of `weir run`, or NULL */
     const char *pg_restart;    /* a shell command that restarts the database, or NULL */
     const char *kafka_restart; /* the same for the broker */
+    const char *disk_full_dir; /* on a small file system that may be filled up, or NULL */
     const char *directory;     /* where the work directory is made; NULL: TMPDIR, or /tmp */
     const char *report_path;   /* HTML, or NULL */
     const char *json_path;     /* JSON, or NULL */

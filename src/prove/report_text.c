@@ -41,8 +41,10 @@ void prove_report_text(const struct prove_outcome *outcome)
     (void)printf("\n%" PRIu64 " rows were sent, %" PRIu64 " are in the table", verdict->sent,
                  verdict->rows);
     if (verdict->batches > 0) {
-        (void)printf(", in %" PRId64 " batches (%" PRIu64 " digests compared)", verdict->batches,
-                     verdict->digests);
+        (void)printf(", in %" PRId64 " batches", verdict->batches);
+    }
+    if (verdict->digests > 0) {
+        (void)printf(" (%" PRIu64 " digests compared)", verdict->digests);
     }
     (void)printf("; a second reader looked %" PRIu64 " times; %.1f s\n", outcome->looks,
                  outcome->seconds);

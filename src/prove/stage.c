@@ -14,24 +14,21 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "prove/guest.h"
 #include "prove/topic.h"
 
 enum {
     SQL_BYTES = 2048,
     TEXT_BYTES = 4096,
     VARIABLES_MAX = 7,
-    VARIABLE_BYTES = PROVE_ADDRESS_BYTES + 64
+    VARIABLE_BYTES = PROVE_ADDRESS_BYTES + 64,
+    ARGUMENTS_MAX = 24,
+    SETTING_BYTES = 128,
 };
 
 extern char **environ;
 
 static const char pipeline_text[] =
-    "SET pipeline.name = '%s';\n"
-    "SET pipeline.delivery = '%s';\n"
-    "SET pipeline.batch_rows = '%d';\n"
-    /* Small, so that segments of the log come and go too. */
-    "SET pipeline.log.segment_bytes = '256 kB';\n"
-    "SET pipeline.log.retain_bytes = '1 MB';\n"
     "CREATE TABLE incoming (id bigint, body text) WITH (connector = 'kafka', format = 'json',\n"
     "  brokers = '${WEIR_PROVE_BROKERS}', topic = '${WEIR_PROVE_TOPIC}'%s);\n"
     "CREATE TABLE %s (id bigint, body text, part integer, pos bigint)\n"
@@ -86,10 +83,12 @@ static int make_files(struct prove_stage *stage, struct weir_error *err)
     below(stage, "data", stage->data[0]);
     below(stage, "data-other", stage->data[1]);
     below(stage, "data-old", stage->data_old);
-    (void)snprintf(text, sizeof(text), pipeline_text, stage->pipeline, stage->options->mode,
-                   (int)PROVE_BATCH_ROWS, stage->between != NULL ? source_behind_proxy : "",
-                   stage->table, stage->between != NULL ? sink_behind_proxy : "", stage->table);
-    rc = prove_place_write(stage->pipeline_path, text, err);
+    if (stage->options->pipeline == NULL) {
+        (void)snprintf(text, sizeof(text), pipeline_text,
+                       stage->between != NULL ? source_behind_proxy : "", stage->table,
+                       stage->between != NULL ? sink_behind_proxy : "", stage->table);
+        rc = prove_place_write(stage->pipeline_path, text, err);
+    }
     return rc != WEIR_OK ? rc : prove_ledger_create(stage->sent_path, &stage->ledger, err);
 }
 
@@ -105,6 +104,9 @@ static int make_schema(struct prove_stage *stage, struct weir_error *err)
         return rc;
     }
     stage->had_ledger = there != 0;
+    if (stage->options->pipeline != NULL) {
+        return WEIR_OK; /* it brings its own table */
+    }
     (void)snprintf(sql, sizeof(sql),
                    "CREATE SCHEMA %s; CREATE TABLE %s (id bigint, body text, part integer, pos "
                    "bigint)",
@@ -124,7 +126,7 @@ static int open_all(struct prove_stage *stage, struct weir_error *err)
 {
     const struct prove_options *options = stage->options;
     const bool is_ours = options->external == NULL;
-    const struct prove_watcher_args watcher = {
+    struct prove_watcher_args watcher = {
         .dsn = options->dsn,
         .table = stage->table,
         .pipeline = is_ours ? stage->pipeline : NULL,
@@ -132,15 +134,17 @@ static int open_all(struct prove_stage *stage, struct weir_error *err)
         .ids = stage->rows,
         .began_at = stage->began_at,
     };
-    const struct prove_load_args load = {
+    struct prove_load_args load = {
         .brokers = options->brokers,
         .topic = stage->topic,
         .partitions = PROVE_PARTITIONS,
         .seed = options->seed,
     };
-    struct prove_load_args with_ledger = load;
     int rc = draw_names(stage, err);
 
+    if (rc == WEIR_OK && options->disk_full_dir != NULL) {
+        rc = prove_place_check_small(options->disk_full_dir, err);
+    }
     if (rc == WEIR_OK) {
         rc = prove_session_open(options->dsn, "weir prove", &stage->look, err);
     }
@@ -161,9 +165,14 @@ static int open_all(struct prove_stage *stage, struct weir_error *err)
     if (rc == WEIR_OK) {
         rc = make_files(stage, err);
     }
+    if (rc == WEIR_OK && options->pipeline != NULL) {
+        rc = prove_guest_open(stage, err);
+        load.fitting = &stage->fitting;
+        watcher.pipeline = stage->fitting.is_one_transaction ? stage->pipeline : NULL;
+    }
     if (rc == WEIR_OK) {
-        with_ledger.ledger = stage->ledger;
-        rc = prove_load_open(&with_ledger, &stage->load, err);
+        load.ledger = stage->ledger;
+        rc = prove_load_open(&load, &stage->load, err);
     }
     return rc != WEIR_OK ? rc : prove_watcher_open(&watcher, &stage->watcher, err);
 }
@@ -227,11 +236,12 @@ static void remove_all(struct prove_stage *stage)
     struct weir_error err = { 0 };
     char sql[SQL_BYTES];
 
-    if (stage->has_schema) {
-        (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP SCHEMA %s CASCADE",
-                       stage->schema);
+    if (stage->has_schema || stage->has_guest) {
+        const char *name = stage->has_guest ? stage->table : stage->schema;
+        (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP %s %s CASCADE",
+                       stage->has_guest ? "TABLE IF EXISTS" : "SCHEMA", name);
         if (prove_session_run(stage->look, sql, NULL, NULL, &err) != WEIR_OK) {
-            say_left(stage->schema, &err);
+            say_left(name, &err);
         }
         if (remove_ledger(stage, &err) != WEIR_OK) {
             say_left("its rows in schema weir", &err);
@@ -254,11 +264,10 @@ void prove_stage_close(struct prove_stage *stage, bool keep)
     prove_ledger_close(stage->ledger);
     prove_watcher_close(stage->watcher);
     if (keep) {
-        (void)fprintf(
-            stderr,
-            "weir prove: the evidence is kept: %s (pipeline, logs, what was sent), schema "
-            "%s, pipeline %s in schema weir, topic %s\n",
-            stage->directory, stage->schema, stage->pipeline, stage->topic);
+        (void)fprintf(stderr,
+                      "weir prove: the evidence is kept: %s (pipeline, logs, what was sent), table "
+                      "%s, pipeline %s in schema weir, topic %s\n",
+                      stage->directory, stage->table, stage->pipeline, stage->topic);
     } else {
         remove_all(stage);
     }
@@ -296,6 +305,44 @@ static char **make_environment(const struct prove_stage *stage, char (*texts)[VA
     return all;
 }
 
+static int start(struct prove_stage *stage, char *const *arguments, const char *output_path,
+                 struct prove_life *ret, struct weir_error *err)
+{
+    char texts[VARIABLES_MAX][VARIABLE_BYTES];
+    char **environment = make_environment(stage, texts);
+    int rc;
+
+    if (environment == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "no memory for an environment");
+    }
+    rc = prove_life_start(ret, arguments, environment, output_path, err);
+    free(environment);
+    return rc;
+}
+
+/* `weir VERB` on the pipeline. Batches are small, so that a fault hits several, and so are segments of
+ * the log, so that they come and go too. */
+static int start_weir(struct prove_stage *stage, const char *verb, const char *const *more,
+                      const char *output_path, struct prove_life *ret, struct weir_error *err)
+{
+    char settings[][SETTING_BYTES] = { "name=", "delivery=", "batch_rows=",
+                                       "log.segment_bytes=256 kB", "log.retain_bytes=1 MB" };
+    char *arguments[ARGUMENTS_MAX] = { stage->program, (char *)verb, stage->pipeline_path };
+    size_t count = 3;
+
+    (void)snprintf(settings[0], SETTING_BYTES, "name=%s", stage->pipeline);
+    (void)snprintf(settings[1], SETTING_BYTES, "delivery=%s", stage->options->mode);
+    (void)snprintf(settings[2], SETTING_BYTES, "batch_rows=%d", (int)PROVE_BATCH_ROWS);
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        arguments[count++] = "--set";
+        arguments[count++] = settings[i];
+    }
+    while (*more != NULL) {
+        arguments[count++] = (char *)*more++;
+    }
+    return start(stage, arguments, output_path, ret, err);
+}
+
 /* The generation that the ledger has now: a life that is started takes a larger one. */
 static int64_t generation_now(struct prove_stage *stage)
 {
@@ -320,27 +367,22 @@ static int64_t generation_now(struct prove_stage *stage)
 int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up,
                       struct weir_error *err)
 {
-    char *const weir[] = { stage->program,
-                           "run",
-                           stage->pipeline_path,
-                           "--data",
-                           stage->data[which],
-                           "--no-progress",
-                           until_caught_up ? "--until-caught-up" : NULL,
-                           NULL };
     char *const external[] = { "/bin/sh", "-c", (char *)stage->options->external, NULL };
-    char texts[VARIABLES_MAX][VARIABLE_BYTES];
-    char **environment = make_environment(stage, texts);
-    int rc;
+    const char *const more[] = { "--data", stage->data[which], "--no-progress",
+                                 until_caught_up ? "--until-caught-up" : NULL, NULL };
 
-    if (environment == NULL) {
-        return weir_error_set(err, WEIR_ENOMEM, "no memory for an environment");
-    }
     stage->above[which] = generation_now(stage);
-    rc = prove_life_start(&stage->lives[which], stage->options->external != NULL ? external : weir,
-                          environment, stage->log_path, err);
-    free(environment);
-    return rc;
+    return stage->options->external != NULL
+               ? start(stage, external, stage->log_path, &stage->lives[which], err)
+               : start_weir(stage, "run", more, stage->log_path, &stage->lives[which], err);
+}
+
+int prove_stage_ask(struct prove_stage *stage, const char *verb, const char *output_path,
+                    struct prove_life *ret, struct weir_error *err)
+{
+    const char *const nothing_more[] = { NULL };
+
+    return start_weir(stage, verb, nothing_more, output_path, ret, err);
 }
 
 static void take_progress(void *context, const char *const *values)

@@ -3,6 +3,7 @@
 #define WEIR_PROVE_STAGE_H
 
 #include "prove/between.h"
+#include "prove/fitting.h"
 #include "prove/ledger.h"
 #include "prove/lives.h"
 #include "prove/load.h"
@@ -31,7 +32,8 @@ struct prove_stage {
     char pipeline_path[PROVE_PATH_BYTES], sent_path[PROVE_PATH_BYTES], log_path[PROVE_PATH_BYTES];
     char data[2][PROVE_PATH_BYTES], data_old[PROVE_PATH_BYTES];
     char program[PROVE_PATH_BYTES];
-    bool has_topic, has_schema, had_ledger, has_history;
+    bool has_topic, has_schema, has_guest, had_ledger, has_history;
+    struct prove_fitting fitting; /* of the user's own pipeline, if options name one */
     struct prove_session *look;
     struct prove_ledger *ledger;
     struct prove_load *load;
@@ -63,6 +65,9 @@ void prove_stage_close(struct prove_stage *stage, bool keep);
 /* Starts a life: `weir run` on data[which], or the external command. */
 int prove_stage_start(struct prove_stage *stage, int which, bool until_caught_up,
                       struct weir_error *err);
+/* Starts `weir VERB` on the pipeline; what it prints goes to a file. */
+int prove_stage_ask(struct prove_stage *stage, const char *verb, const char *output_path,
+                    struct prove_life *ret, struct weir_error *err);
 /* Reads how far it is into batch and records_in (of an external command: rows seen). Returns true when
  * that is further than at the call before. */
 bool prove_stage_moved(struct prove_stage *stage);

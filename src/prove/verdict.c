@@ -28,6 +28,9 @@ static bool is_as_sent(const struct count *count, uint64_t id, const char *const
     const struct prove_sent *sent = &count->sent[id];
     char body[PROVE_BODY_BYTES];
 
+    if (count->stage->options->pipeline != NULL) {
+        return true; /* what it makes of a message is its own affair */
+    }
     prove_load_body(count->stage->options->seed, id, body);
     if (values[1] == NULL || strcmp(values[1], body) != 0) {
         return false;
@@ -134,7 +137,8 @@ int prove_verdict_give(struct prove_stage *stage, struct weir_error *err)
     if (rc == WEIR_OK && (count.times == NULL || count.excused == NULL)) {
         rc = weir_error_set(err, WEIR_ENOMEM, "no memory for the verdict");
     }
-    (void)snprintf(sql, sizeof(sql), "SELECT id, body, part, pos FROM %s", stage->table);
+    (void)snprintf(sql, sizeof(sql), "SELECT id%s FROM %s",
+                   stage->options->pipeline != NULL ? "" : ", body, part, pos", stage->table);
     if (rc == WEIR_OK) {
         rc = prove_session_run(stage->look, sql, take_row, &count, err);
     }

@@ -71,6 +71,20 @@ def own_kafka():
 
 
 @pytest.fixture
+def count_kills(request: pytest.FixtureRequest):
+    """Takes how many kills of a running weir a test has counted, for the line at the end."""
+    return lambda kills: request.node.user_properties.append(("kills", kills))
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    kills = sum(value for reports in terminalreporter.stats.values() for report in reports
+                if getattr(report, "when", None) == "call"
+                for name, value in report.user_properties if name == "kills")
+    if kills > 0:
+        terminalreporter.write_line(f"weir was killed {kills} times by kill -9 while it had work to do")
+
+
+@pytest.fixture
 def scratch(request: pytest.FixtureRequest) -> Path:
     """A directory of the test's own, kept until the next run so that a failure can be looked into."""
     name = request.node.name.translate(str.maketrans("[]/ ", "____"))

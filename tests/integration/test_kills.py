@@ -37,19 +37,21 @@ def assert_sound(stage: Stage, kind: str) -> None:
 
 # covers: P-02
 @pytest.mark.parametrize("kind", ["append", "upsert"])
-def test_kills_lose_nothing_and_double_nothing(stage: Stage, kind: str):
+def test_kills_lose_nothing_and_double_nothing(stage: Stage, count_kills, kind: str):
     run = campaign(stage, kind, salt=1)
     with Reader(stage.dsn, dense=kind == "append") as reader:
         run.run()
     assert run.counted >= KILLS
+    count_kills(run.counted)
     reader.assert_fine(looks_min=20)
     assert_sound(stage, kind)
 
 
 @pytest.mark.parametrize("kind", ["append", "upsert"])
-def test_kills_with_two_output_partitions(stage: Stage, kind: str):
+def test_kills_with_two_output_partitions(stage: Stage, count_kills, kind: str):
     run = campaign(stage, kind, salt=2, kills=KILLS // 4, rows=ROWS // 4, output_partitions=2)
     run.run()
+    count_kills(run.counted)
     assert_sound(stage, kind)
 
 

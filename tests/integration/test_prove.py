@@ -2,6 +2,8 @@
 none, and leaves nothing behind.
 
 Uses     naive_copy.py, a script that commits its offsets after its rows.
+
+With test_kills.py it kills weir a hundred times and more; the line behind the tests says how often.
 """
 
 from __future__ import annotations
@@ -17,28 +19,37 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from fail_points import program
 from stage import SEED, Stage
-from weir_process import binary
+from weir_process import binary, run
 
-TIMEOUT_S = 120
+TIMEOUT_S = 300
+# Those of the network have a test of their own: test_network.py.
+KINDS = ("kill", "kill-start", "kill-drain", "freeze", "dir-lost", "dir-old", "dir-cloned", "pg-cut")
+KILLS = ("kill", "kill-start", "kill-drain", "fail-point")
 NAIVE = Path(__file__).resolve().parents[1] / "support" / "naive_copy.py"
 
 
-def command(stage: Stage, *arguments: object) -> list[str]:
-    return [str(binary()), "prove", "--brokers", stage.kafka.bootstrap, "--dsn", stage.dsn, "--seed",
+def command(stage: Stage, *arguments: object, weir: Path | None = None) -> list[str]:
+    return [str(weir or binary()), "prove", "--brokers", stage.kafka.bootstrap, "--dsn", stage.dsn, "--seed",
             str(SEED), "--dir", str(stage.dir), "--no-progress", *map(str, arguments)]
 
 
-def prove(stage: Stage, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(stage, *arguments), stdin=subprocess.DEVNULL, capture_output=True,
+def prove(stage: Stage, *arguments: object,
+          weir: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(stage, *arguments, weir=weir), stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=TIMEOUT_S, check=False)
 
 
-def outcome(stage: Stage, *arguments: object) -> tuple[int, dict]:
+def outcome(stage: Stage, *arguments: object, weir: Path | None = None) -> tuple[int, dict]:
     path = stage.dir / "proof.json"
-    done = prove(stage, "--json", path, *arguments)
+    done = prove(stage, "--json", path, *arguments, weir=weir)
     print(done.stdout, done.stderr)
     return done.returncode, json.loads(path.read_text())
+
+
+def kills_in(found: dict) -> int:
+    return sum(found["faults"][kind]["tried"] for kind in KILLS if kind in found["faults"])
 
 
 def left_behind(stage: Stage) -> list[str]:
@@ -51,17 +62,18 @@ def left_behind(stage: Stage) -> list[str]:
 
 
 # covers: G-14, P-05, P-09, P-10, P-30
-def test_exactly_once_holds(stage: Stage):
+def test_exactly_once_holds(stage: Stage, count_kills):
     page = stage.dir / "proof.html"
-    kinds = {"kill", "kill-start", "kill-drain", "freeze", "dir-lost", "dir-old", "dir-cloned",
-             "pg-cut"}  # those of the network have a test of their own: test_network.py
-    status, found = outcome(stage, "--kills", 12, "--faults", ",".join(sorted(kinds)), "--report", page)
+    status, found = outcome(stage, "--kills", 30, "--faults", ",".join(KINDS), "--report", page)
     assert status == 0 and found["held"]
+    assert kills_in(found) >= 30
+    count_kills(kills_in(found))
+    assert found["digests"] == found["batches"] > 0
     assert found["sent"] == found["rows"] > 0
     assert found["missing"]["count"] == found["doubled"]["count"] == 0
-    assert kinds < found["faults"].keys()
+    assert set(KINDS) < found["faults"].keys()
     assert found["faults"]["all"]["tried"] == found["faults"]["all"]["survived"] == len(found["events"])
-    assert found["looks"] > 5
+    assert found["looks"] > 5 and found["outside_flight"] == found["harmed_batches"] == 0
     text = page.read_text()
     assert "<svg" in text and "the promise held" in text
     assert "src=" not in text and "href=" not in text and "<script" not in text
@@ -69,12 +81,38 @@ def test_exactly_once_holds(stage: Stage):
 
 
 @pytest.mark.parametrize("mode, allowed", [("at_least_once", "doubled"), ("at_most_once", "missing")])
-def test_weaker_modes_hold_what_they_promise(stage: Stage, mode: str, allowed: str):
-    status, found = outcome(stage, "--mode", mode, "--kills", 6, "--faults", "kill,kill-start")
+def test_weaker_modes_hold_what_they_promise(stage: Stage, count_kills, mode: str, allowed: str):
+    status, found = outcome(stage, "--mode", mode, "--kills", 10, "--faults", ",".join(KINDS))
     assert status == 0 and found["held"]
+    count_kills(kills_in(found))
     for kind in {"missing", "doubled", "altered", "invented"} - {allowed}:
         assert found[kind]["count"] == 0
     assert found["outside_flight"] == 0
+
+
+def test_fail_points_are_died_at(stage: Stage, count_kills):
+    status, found = outcome(stage, "--kills", 10, "--faults", "fail-point", weir=program())
+    assert status == 0 and found["held"]
+    points = [event["point"] for event in found["events"]]
+    assert len(points) == len(set(points)) == found["faults"]["fail-point"]["tried"] > 5
+    count_kills(kills_in(found))
+
+
+def forget_the_evidence(stage: Stage, topic: str) -> None:
+    """The next test looks for what is left."""
+    admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
+    admin.delete_topics([topic])[topic].result(10)
+
+
+def test_a_ledger_that_does_not_move_is_convicted(stage: Stage):
+    """Rows are committed, the step beside them is left out: what weir would be without its ledger."""
+    ddl = run("ddl", stage.order_file(), env=stage.environment()).stdout
+    step = ddl.index("    UPDATE weir.ledger AS l SET batch = a_batch")
+    stage.connect().execute(ddl[:step] + ddl[ddl.index("    INSERT INTO weir.batch AS b"):])
+    status, found = outcome(stage, "--kills", 4, "--faults", "kill")
+    assert status == 1 and not found["held"]
+    assert found["doubled"]["count"] > 0, found["notes"]
+    forget_the_evidence(stage, left_behind(stage)[-2])
 
 
 def test_offsets_committed_after_the_rows_are_convicted(stage: Stage):
@@ -85,8 +123,7 @@ def test_offsets_committed_after_the_rows_are_convicted(stage: Stage):
     assert found["missing"]["count"] == 0
     schema, topic, directory = left_behind(stage)  # the evidence is kept
     assert (stage.dir / directory / "sent").exists()
-    admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
-    admin.delete_topics([topic])[topic].result(10)  # the next test looks for what is left
+    forget_the_evidence(stage, topic)
 
 
 def test_an_interrupt_cleans_up(stage: Stage):
