@@ -205,6 +205,14 @@ void weir_postgres_set_state(struct weir_postgres_part *part, enum weir_postgres
 /* Whether the part has something to write to its socket. */
 bool weir_postgres_wants_write(const struct weir_postgres_part *part);
 
+/* ---- postgres_letters.c ---- */
+
+/* The COPY that takes them. */
+extern const char weir_postgres_letters_copy[];
+/* Makes letter_bytes of the part's dead letters; false: no memory. */
+bool weir_postgres_encode_letters(const struct weir_postgres_sink *sink, uint64_t batch,
+                                  struct weir_postgres_part *part);
+
 /* ---- postgres_upsert.c ---- */
 
 /* Makes the upsert's text and parameter types of a table with a key. */

@@ -9,7 +9,8 @@
  *   state.c     the first state, fingerprints, words for a trace
  *   server.c    what the database does: step, take, restore           (src/sink/postgres_ddl.c)
  *   recovery.c  claim, verdict, look                                   (src/txn/start.c, recover.c, look.c)
- *   moves.c     what can happen next, and how it changes the state     (src/txn/txn.c, commit.c)
+ *   moves.c     what can happen, and how it changes the state          (src/txn/txn.c, commit.c)
+ *   offers.c    what is tried next
  *   check.c     the promise
  *   search.c    breadth first, so that the first trace found is a shortest one
  *   main.c      the table of runs
@@ -258,9 +259,6 @@ bool look(const struct config *config, struct state *state, uint8_t who, uint8_t
 /* --- moves.c --- */
 /* Makes the move; false: it is not possible here, and *state is of no use any more. */
 bool move_make(const struct config *config, struct state *state, struct move move);
-/* The moves that may be possible in a state, and some that turn out not to be. */
-size_t moves_list(const struct config *config, const struct state *state, struct move *ret,
-                  size_t max);
 /* The head's steps are sent when they may be, batches that are in everywhere are let go. */
 void run_ahead(const struct config *config, struct state *state, uint8_t who);
 /* Everything in flight is let go; bit i of survivors: the i-th pending step reaches the server. */
@@ -268,6 +266,11 @@ bool let_go(const struct config *config, struct state *state, uint8_t who, uint8
 struct slot *slot_of(const struct config *config, struct instance *instance, uint8_t number);
 struct orphan step_command(const struct config *config, const struct state *state, uint8_t who,
                            const struct slot *slot, uint8_t part);
+
+/* --- offers.c --- */
+/* The moves that may be possible in a state, and some that turn out not to be. */
+size_t moves_list(const struct config *config, const struct state *state, struct move *ret,
+                  size_t max);
 
 /* --- check.c --- */
 /* Notes what a commit of rows means for the promise; called before the sink changes. */
