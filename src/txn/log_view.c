@@ -127,8 +127,6 @@ int weir_log_view_read(weir_wal *wal, struct weir_log_view *ret, struct weir_err
         case WEIR_FRAME_VOID:
             rc = read_void(&view, &record, &scratch, err);
             break;
-        case WEIR_WAL_TYPE_OWN:
-            break;
         default:
             rc = weir_error_set_reason(err, WEIR_ECONFLICT, "log_version",
                                        "log record %llu has type %u, which this weir does not know",

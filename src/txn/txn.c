@@ -154,7 +154,7 @@ void weir_txn_forget(struct weir_txn *txn, struct weir_batch *batch)
     if (batch->state == WEIR_BATCH_FREE) {
         return;
     }
-    for (uint32_t s = 0; s < txn->args.sink_count; s++) {
+    for (uint32_t s = 0; s < batch->begun_sinks; s++) {
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
             txn->sinks[s].ops->rollback(txn->sinks[s].self, batch->frame.id.batch, p);
         }
@@ -275,6 +275,7 @@ static int begin_parts(struct weir_txn *txn, struct weir_batch *batch, bool is_r
         if (rc != WEIR_OK) {
             return rc;
         }
+        batch->begun_sinks = s + 1;
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
             bool is_in = is_rebuilt && is_held(txn, s, p, n);
             batch->parts[s][p] = (struct weir_part){ .state = is_in ? WEIR_PART_IN : WEIR_PART_HELD,
@@ -430,6 +431,7 @@ int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
     batch->in_log = is_rebuilt && txn->rebuild_in_log;
     batch->lsn = batch->in_log ? txn->rebuild_lsn : 0;
     batch->check_tallies = batch->in_log;
+    batch->begun_sinks = 0;
     batch->state = WEIR_BATCH_OPEN;
     txn->open = batch;
     txn->status.t = t;

@@ -47,6 +47,7 @@ struct weir_batch {
     struct weir_plan_frame frame; /* what it points to lies in arena */
     struct weir_arena arena;      /* records of the engine too */
     uint64_t lsn;                 /* of its plan; 0: it is in no log yet */
+    uint32_t begun_sinks;         /* the first so many sinks know of it */
     bool in_log;                  /* rebuilt: its plan is durable already */
     bool check_tallies;           /* rebuilt: what it must come out as is in frame.tallies */
     struct weir_str ends, ranges_json;

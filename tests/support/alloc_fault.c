@@ -17,12 +17,23 @@ char *__wrap_strdup(const char *text);
 
 static bool is_armed, has_failed;
 static uint64_t left;
+static unsigned held;
 
 void alloc_fault_arm(uint64_t skip)
 {
     is_armed = true;
     has_failed = false;
     left = skip;
+}
+
+void alloc_fault_hold(void)
+{
+    held++;
+}
+
+void alloc_fault_release(void)
+{
+    held--;
 }
 
 bool alloc_fault_disarm(void)
@@ -33,7 +44,7 @@ bool alloc_fault_disarm(void)
 
 static bool must_fail(void)
 {
-    if (!is_armed || left-- > 0) {
+    if (!is_armed || held != 0 || left-- > 0) {
         return false;
     }
     is_armed = false;

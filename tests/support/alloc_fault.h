@@ -10,6 +10,9 @@
 
 /* Lets skip allocations pass and fails the next one, once. */
 void alloc_fault_arm(uint64_t skip);
+/* Between the two calls allocations pass and are not counted: those of a test's own stage. */
+void alloc_fault_hold(void);
+void alloc_fault_release(void);
 /* No more failures. Returns whether one happened since it was armed. */
 bool alloc_fault_disarm(void);
 

@@ -224,6 +224,67 @@ static void ranges_are_printed_for_people(void **state)
     weir_buf_fini(&text);
 }
 
+/* --- For people and programs ---------------------------------------------------------------- */
+
+static const char *printed(bool as_json, const struct weir_wal_record *record,
+                           struct weir_buf *text)
+{
+    weir_buf_reset(text);
+    if (as_json) {
+        weir_frame_print_json(record, text);
+    } else {
+        weir_frame_print(record, text);
+    }
+    weir_buf_put_u8(text, 0);
+    return (const char *)text->data;
+}
+
+#define ID_9 "\"batch\":9,\"t\":900,\"plan\":\"00000000000000080000000000000009\""
+#define ID_8 "\"batch\":8,\"t\":800,\"plan\":\"00000000000000080000000000000008\""
+
+static void records_are_told_to_programs(void **state)
+{
+    static const char *const expected[] = {
+        [WEIR_FRAME_IDENTITY] = "\"kind\":\"identity\",\"pipeline\":\"name\","
+                                "\"uuid\":\"01020300000000000000000000000000\","
+                                "\"fingerprint\":\"00000000000000000000000000000000\"",
+        [WEIR_FRAME_PLAN] =
+            "\"kind\":\"plan\"," ID_9 ",\"previous\":{" ID_8 "},\"source_rows\":10,\"done\":8,"
+            "\"ranges\":{\"orders/topic/3\": [10, 20]},\"parts\":["
+            "{\"sink\":0,\"partition\":0,\"rows\":5,\"dead\":1,"
+            "\"digest\":\"00000000000000020000000000000001\"},"
+            "{\"sink\":0,\"partition\":1,\"rows\":7,\"dead\":0,"
+            "\"digest\":\"00000000000000040000000000000003\"}]",
+        [WEIR_FRAME_VOID] = "\"kind\":\"void\"," ID_9 ",\"reason\":\"why\",\"ends\":"
+                            "{\"orders/topic/3\": [20, 20], \"b/t\\\"\\u000a/0\": [0, 0]}",
+    };
+    struct weir_buf bytes = { 0 };
+    struct weir_buf text = { 0 };
+
+    (void)state;
+    for (unsigned type = WEIR_FRAME_IDENTITY; type <= WEIR_FRAME_VOID; type++) {
+        weir_buf_reset(&bytes);
+        encode_one(type, &bytes);
+        struct weir_wal_record record = record_of(type, &bytes, bytes.len);
+        assert_string_equal(printed(true, &record, &text), expected[type]);
+        record.len--;
+        assert_non_null(strstr(printed(true, &record, &text), ",\"unreadable\":\""));
+        assert_non_null(strstr(printed(false, &record, &text), "unreadable: "));
+    }
+    struct weir_plan_frame dropped = a_plan(9);
+    dropped.is_done = true; /* at_most_once: its own number, not the one before */
+    weir_buf_reset(&bytes);
+    weir_plan_frame_encode(&dropped, &bytes);
+    struct weir_wal_record record = record_of(WEIR_FRAME_PLAN, &bytes, bytes.len);
+    assert_non_null(strstr(printed(true, &record, &text), "\"done\":9,"));
+    record = record_of(200, &bytes, 3);
+    assert_string_equal(printed(true, &record, &text),
+                        "\"kind\":\"other\",\"type\":200,\"bytes\":3");
+    assert_string_equal(printed(false, &record, &text), "record of type 200, 3 bytes");
+    weir_buf_fini(&bytes);
+    weir_buf_fini(&text);
+}
+
 /* --- The whole log -------------------------------------------------------------------------- */
 
 static void append(weir_wal *wal, uint8_t type, const struct weir_buf *bytes)
@@ -316,6 +377,62 @@ static void a_plan_that_stands_on_nothing_is_damage(void **state)
     end_log(&log);
 }
 
+/* A later weir may write records that this one cannot judge. */
+static void a_record_of_another_kind_is_refused(void **state)
+{
+    struct log log = new_log();
+    struct weir_log_view view;
+    struct weir_error err = { 0 };
+    struct weir_buf bytes = { 0 };
+
+    (void)state;
+    weir_buf_put_u8(&bytes, 1);
+    append(log.wal, WEIR_FRAME_VOID + 1, &bytes);
+    assert_int_equal(weir_log_view_read(log.wal, &view, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "log_version");
+    weir_buf_fini(&bytes);
+    end_log(&log);
+}
+
+/* The checksums are right, what they cover is not: no part of it is believed. */
+static void a_record_that_says_nothing_is_damage(void **state)
+{
+    (void)state;
+    for (uint8_t type = WEIR_FRAME_IDENTITY; type <= WEIR_FRAME_VOID; type++) {
+        struct log log = new_log();
+        struct weir_log_view view;
+        struct weir_buf bytes = { 0 };
+
+        encode_one(type, &bytes);
+        bytes.len--;
+        append(log.wal, type, &bytes);
+        assert_int_equal(weir_log_view_read(log.wal, &view, NULL), WEIR_ECORRUPT);
+        weir_buf_fini(&bytes);
+        end_log(&log);
+    }
+}
+
+static void a_long_chain_is_found_in_whole(void **state)
+{
+    enum { LAST = 2100 };
+    struct log log = new_log();
+    struct weir_log_view view;
+
+    (void)state;
+    for (uint64_t n = 1; n <= LAST; n++) {
+        struct weir_plan_frame plan = a_plan(n);
+        append_plan(log.wal, &plan);
+    }
+    assert_int_equal(weir_log_view_read(log.wal, &view, NULL), WEIR_OK);
+    assert_int_equal(view.count, LAST + 1);
+    for (uint64_t n = 1; n <= LAST; n++) {
+        assert_int_equal(weir_log_view_find(&view, a_plan(n).id), n);
+    }
+    assert_int_equal(weir_log_view_find(&view, a_plan(LAST + 1).id), -1);
+    weir_log_view_fini(&view);
+    end_log(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +442,10 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_does_no_harm),
         cmocka_unit_test(another_version_is_refused_by_name),
         cmocka_unit_test(ranges_are_printed_for_people),
+        cmocka_unit_test(records_are_told_to_programs),
+        cmocka_unit_test(a_record_of_another_kind_is_refused),
+        cmocka_unit_test(a_record_that_says_nothing_is_damage),
+        cmocka_unit_test(a_long_chain_is_found_in_whole),
         cmocka_unit_test(the_chain_starts_anew_at_a_void_record),
         cmocka_unit_test(a_plan_that_stands_on_nothing_is_damage),
     };
