@@ -153,6 +153,26 @@ int weir_postgres_connect(const struct weir_postgres_sink *sink, PGconn **ret,
     return WEIR_OK;
 }
 
+int weir_postgres_server(struct weir_postgres_sink *sink, PGconn *connection,
+                         char ret[WEIR_POSTGRES_SERVER_BYTES], struct weir_error *err)
+{
+    PGresult *result = NULL;
+    int rc = weir_postgres_run(sink, connection,
+                               "SELECT pg_catalog.pg_postmaster_start_time()::pg_catalog.text"
+                               " || ' ' || oid FROM pg_catalog.pg_database"
+                               " WHERE datname = pg_catalog.current_database()",
+                               &result, NULL, err);
+
+    if (rc == WEIR_OK && PQntuples(result) != 1) {
+        rc = weir_error_set(err, WEIR_EAWAY, "%s does not know its own name", sink->target);
+    }
+    if (rc == WEIR_OK) {
+        (void)snprintf(ret, WEIR_POSTGRES_SERVER_BYTES, "%s", PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    return rc;
+}
+
 int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct weir_error *err)
 {
     int rc = WEIR_OK;
@@ -164,9 +184,15 @@ int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct 
     }
     if (sink->control == NULL) {
         rc = weir_postgres_connect(sink, &sink->control, err);
+        if (rc == WEIR_OK) {
+            rc = weir_postgres_server(sink, sink->control, sink->control_server, err);
+        }
     }
     if (rc == WEIR_OK) {
         *ret = sink->control;
+    } else {
+        PQfinish(sink->control); /* nobody knows where it leads */
+        sink->control = NULL;
     }
     return rc;
 }

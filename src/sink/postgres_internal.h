@@ -17,6 +17,7 @@ enum {
     WEIR_POSTGRES_DDL_VERSION = 1,
     WEIR_POSTGRES_APPLICATION_NAME_BYTES = 64, /* PostgreSQL's limit, NUL included */
     WEIR_POSTGRES_TARGET_BYTES = 256,
+    WEIR_POSTGRES_SERVER_BYTES = 64,
     WEIR_POSTGRES_TERMINATE_WAIT_MS = 5000, /* for an old backend of ours to be gone */
     WEIR_POSTGRES_UPSERT_ROWS_MAX = 50000,  /* rows of one INSERT ... SELECT FROM unnest() */
 };
@@ -42,7 +43,8 @@ struct weir_postgres_part {
     struct weir_part rows;
     uint32_t number; /* p */
     enum weir_postgres_state state;
-    PGconn *connection; /* NULL: none; kept from batch to batch */
+    PGconn *connection;                      /* NULL: none; kept from batch to batch */
+    char server[WEIR_POSTGRES_SERVER_BYTES]; /* that it is to, see weir_postgres_server() */
     int64_t since_ms; /* in this state, or, in COPYING, since the server took all that there was */
     int lost_pid;     /* backend of a connection that was given up; 0: none */
     bool allowed;     /* commit() was called, step is set */
@@ -86,6 +88,8 @@ struct weir_postgres_sink {
     int64_t answer_timeout_ms; /* 0: none */
     int64_t unreachable_ms;    /* when asking for a silent backend failed; 0: never */
     PGconn *control;           /* for claim, look, check; NULL: none */
+    char control_server[WEIR_POSTGRES_SERVER_BYTES]; /* that it is to ... */
+    char ledger_server[WEIR_POSTGRES_SERVER_BYTES];  /* ... and that the ledger was last read in */
     uint8_t uuid[WEIR_UUID_BYTES];
     uint8_t owner[WEIR_UUID_BYTES];
     uint64_t generation;
@@ -120,6 +124,10 @@ void weir_postgres_name_application(struct weir_postgres_sink *sink);
 /* Connects, nonblocking from then on. Waits for connect_timeout at most. WEIR_EAWAY, WEIR_EAUTH. */
 int weir_postgres_connect(const struct weir_postgres_sink *sink, PGconn **ret,
                           struct weir_error *err);
+/* Names the life of the server and the database that a connection is to: a database that was put back
+ * has another name than it had. WEIR_EAWAY. */
+int weir_postgres_server(struct weir_postgres_sink *sink, PGconn *connection,
+                         char ret[WEIR_POSTGRES_SERVER_BYTES], struct weir_error *err);
 /* The control connection, opened anew when it broke. */
 int weir_postgres_control(struct weir_postgres_sink *sink, PGconn **ret, struct weir_error *err);
 /* Runs statements and waits. *ret is the last result (PQclear it; may be NULL for "not wanted").

@@ -227,6 +227,7 @@ static int read_ledger(struct weir_postgres_sink *sink, PGconn *connection,
     }
     rc = weir_postgres_parse_ledger(sink, result, ret, err);
     memcpy(ret->uuid, uuid, WEIR_UUID_BYTES);
+    memcpy(sink->ledger_server, sink->control_server, sizeof(sink->ledger_server));
     PQclear(result);
     return rc;
 }

@@ -8,8 +8,11 @@
  * U1  Upserts of a batch are sent only when all rows of the older batches are in the server, so a
  *     younger transaction can wait for an older one's row locks, never the reverse.
  * U2  The server's count of a COPY or upsert equals the rows that were sent, or nothing is in.
+ * S1  Nothing is sent to a server that was started, or a database that was made, after the ledger was
+ *     last read: what is there may be older. It counts as a lost connection, so a look comes first.
+ *     Only so can a connection that is opened late not step a partition whose sisters went back. [T5]
  * K1 to K3 of sink.h.
- * Checked by asserts tagged K2 and U1, and tests/contract/. */
+ * Checked by asserts tagged K2 and U1, tests/contract/, and tests/integration/test_goes_back.py (S1). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -140,6 +143,9 @@ int weir_postgres_restart(struct weir_postgres_sink *sink, struct weir_postgres_
     if (part->connection == NULL) {
         rc = WEIR_FAIL_AROUND(sink_connect, weir_postgres_connect(sink, &part->connection, err),
                               err);
+        if (rc == WEIR_OK) {
+            rc = weir_postgres_server(sink, part->connection, part->server, err);
+        }
         if (rc == WEIR_OK && part->lost_pid != 0) {
             char which[128];
 
@@ -150,6 +156,9 @@ int weir_postgres_restart(struct weir_postgres_sink *sink, struct weir_postgres_
         }
         if (rc == WEIR_OK) {
             part->lost_pid = 0;
+        } else {
+            PQfinish(part->connection); /* another try does all of this again */
+            part->connection = NULL;
         }
     }
     return rc;
@@ -486,10 +495,27 @@ static bool listen_to(struct weir_postgres_sink *sink, struct weir_postgres_part
 
 /* ---- the machine ---- */
 
+static bool is_where_the_ledger_was_read(const struct weir_postgres_sink *sink,
+                                         const struct weir_postgres_part *part)
+{
+    return strcmp(part->server, sink->ledger_server) == 0;
+}
+
+/* Opened for the first time, or anew, without a look: that needs one when the server is not the one
+ * that the ledger was read in (S1). */
 static bool open_connection(struct weir_postgres_sink *sink, struct weir_postgres_part *part)
 {
+    if (part->connection != NULL && !is_where_the_ledger_was_read(sink, part)) {
+        drop_connection(part); /* to a server that is gone */
+    }
     if (weir_postgres_restart(sink, part, &part->event.err) == WEIR_OK) {
-        return true;
+        if (is_where_the_ledger_was_read(sink, part)) {
+            return true;
+        }
+        (void)weir_error_set(&part->event.err, WEIR_EAWAY,
+                             "%s was started anew since its ledger was read", sink->target);
+        PQfinish(sink->control); /* the look goes where the part goes */
+        sink->control = NULL;
     }
     part->event.outcome = WEIR_SINK_LOST;
     weir_postgres_set_state(part, WEIR_POSTGRES_UNSENT);

@@ -124,12 +124,10 @@ def test_an_older_database_comes_back_while_weir_runs(own_postgres_stage: Stage,
     copy = save_at(stage, "older")
     weir.start()
     stage.send(10_000)
-    with psycopg.connect(stage.dsn, autocommit=True) as watch:
-        wait_until(lambda: sum(ledger.ends(watch).values()) == len(stage.sent), 60, "all records")
+    wait_for_all(stage)
     put_back(stage, copy)
     stage.send(5000)
-    with psycopg.connect(stage.dsn, autocommit=True) as watch:
-        wait_until(lambda: sum(ledger.ends(watch).values()) == len(stage.sent), 60, "all records")
+    wait_for_all(stage)
     weir.wait_event("sink_went_back")
     assert weir.term() == 0
     stage.assert_exact()
@@ -175,3 +173,50 @@ def flap(proxy: PgProxy, done: threading.Event) -> None:
         proxy.refuse()
         done.wait(0.1)
         proxy.admit()
+
+# The difference of the ledger's rows after each step, as the server itself sees it.
+WATCH_STEPS = """
+CREATE TABLE public.apart (batches bigint);
+CREATE FUNCTION public.note_apart() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.apart SELECT max(batch) - min(batch) FROM weir.ledger;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_apart AFTER UPDATE ON weir.ledger FOR EACH ROW EXECUTE FUNCTION public.note_apart();
+"""
+
+
+def wait_for_all(stage: Stage) -> None:
+    with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        wait_until(lambda: sum(ledger.ends(watch).values()) == len(stage.sent), 60, "all records")
+
+
+def test_a_restore_between_the_partitions_of_a_batch_is_noticed_before_the_next(
+        own_postgres_stage: Stage):
+    """Backup and restore both fall into the first batches of a life, before every batch slot has opened
+    its connections: a connection that is opened late meets another past than the ledger was read in."""
+    stage = own_postgres_stage
+    stage.send(1000)
+    weir = stage.weir(stage.order_file(batch_rows=500, output_partitions=2))
+    weir.finish()
+    with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        watch.execute(WATCH_STEPS)
+    weir.start()
+    weir.wait_event("generation_taken")
+    stage.connect(autocommit=False).execute(
+        "SELECT 1 FROM weir.ledger WHERE partition = 1 FOR UPDATE")
+    stage.send(1)
+    with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        wait_until(lambda: len({row.batch for row in ledger.state(watch)}) == 2, 60,
+                   "one partition of two")
+    copy = save_at(stage, "between")
+    wait_for_all(stage)
+    put_back(stage, copy)
+    stage.send(1)
+    wait_for_all(stage)
+    weir.wait_event("sink_went_back")
+    with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        assert watch.execute("SELECT max(batches) FROM public.apart").fetchone()[0] <= 1
+    assert weir.term() == 0
+    stage.assert_exact()
+    ledger.audit(stage.connect())
