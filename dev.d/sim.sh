@@ -11,6 +11,8 @@ usage: ./dev sim [--seeds FROM..TO] [--jobs N]       plays seeds; shrinks those 
        ./dev sim --list FILE                         plays the seeds that a file names
        ./dev sim --variant NAME [...]                leaves out one rule of the protocol
        ./dev sim --all-variants [--jobs N]           each variant must be caught
+       ./dev sim --exhaustive [--jobs N]             each crash, pair of crashes, outcome and failure there is
+       --report FILE                                 the result as a table as well
 
 docs/TESTING.md tells what to do with a seed that fails.
 TEXT

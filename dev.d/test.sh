@@ -18,7 +18,7 @@ Suites: ${TEST_SUITES[*]} (default: all).
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
   model        the commit protocol alone, all its states, rules on and off (./dev model)
-  sim          many seeds of the simulator, and each known-bad variant until it is caught
+  sim          many seeds of the simulator, all told histories, each known-bad variant until it is caught
   integration  expressions against PostgreSQL; the real program against real Kafka and PostgreSQL
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
@@ -165,11 +165,12 @@ suite_sim() {
     build_flavour gcc tests/sim/sim
     "$BUILD/gcc/tests/sim/sim" --seeds "0..$((WEIR_SIM_SEEDS - 1))" --jobs "$(nproc)" \
         >"$REPORTS/sim.txt" || rc=$?
+    "$BUILD/gcc/tests/sim/sim" --exhaustive --jobs "$(nproc)" >>"$REPORTS/sim.txt" || rc=$?
     "$BUILD/gcc/tests/sim/sim" --all-variants --jobs "$(nproc)" >>"$REPORTS/sim.txt" || rc=$?
     cat "$REPORTS/sim.txt" >&2
     while read -r p f; do
         passed=$((passed + p)) failed=$((failed + f))
-    done < <(sed -nE 's/^(sim|variants): ([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$REPORTS/sim.txt")
+    done < <(sed -nE 's/^(sim|exhaustive|variants): ([0-9]+) passed, ([0-9]+) failed$/\2 \3/p' "$REPORTS/sim.txt")
     echo "$passed $failed 0" >"$REPORTS/sim.tally"
     printf '%s\tsim\tseeds\n' "$( ((failed == 0)) && echo passed || echo failed)" >"$REPORTS/sim.cases"
     return $rc

@@ -56,6 +56,7 @@ bool sim_strikes(struct sim_world *world, enum sim_fault fault)
         return false;
     }
     remember(world, fault);
+    world->outcome->struck[fault]++;
     sim_note(world, names[fault], world->turn, 0, 0);
     return true;
 }

@@ -28,11 +28,15 @@ void *__wrap_reallocarray(void *data, size_t count, size_t bytes);
 void *__wrap_aligned_alloc(size_t align, size_t bytes);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *data);
+void *sim_steady_malloc(size_t bytes);
+void *sim_steady_calloc(size_t count, size_t bytes);
+void *sim_steady_realloc(void *data, size_t bytes);
+char *sim_steady_strdup(const char *text);
 
 /* --- Failing, counting ---------------------------------------------------------------------- */
 
-static bool is_armed, has_failed;
-static uint64_t left;
+static bool is_armed, has_failed, is_spared;
+static uint64_t left, calls;
 static struct sim_memory_stat stat;
 
 void sim_memory_fail(uint64_t skip)
@@ -53,8 +57,22 @@ struct sim_memory_stat sim_memory_stat(void)
     return stat;
 }
 
+void sim_memory_spare(bool spare)
+{
+    is_spared = spare;
+}
+
+uint64_t sim_memory_calls(void)
+{
+    return calls;
+}
+
 static bool must_fail(void)
 {
+    if (is_spared) {
+        return false;
+    }
+    calls++;
     if (!is_armed || left-- > 0) {
         return false;
     }
@@ -184,6 +202,42 @@ enum { IS_POOLED = 1 };
 #else
 enum { IS_POOLED = 1 };
 #endif
+
+/* --- The memory of what simulates, which never fails ----------------------------------------- */
+
+static void *steady(void *ret)
+{
+    weir_assert(ret != NULL);
+    return ret;
+}
+
+void *sim_steady_malloc(size_t bytes)
+{
+    return steady(IS_POOLED ? take(bytes) : __real_malloc(bytes));
+}
+
+void *sim_steady_calloc(size_t count, size_t bytes)
+{
+    weir_assert(count == 0 || bytes <= SIZE_MAX / count);
+    return memset(sim_steady_malloc(count * bytes), 0, count * bytes);
+}
+
+void *sim_steady_realloc(void *data, size_t bytes)
+{
+    bool was_spared = is_spared;
+
+    is_spared = true;
+    void *ret = steady(__wrap_realloc(data, bytes));
+    is_spared = was_spared;
+    return ret;
+}
+
+char *sim_steady_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+
+    return memcpy(sim_steady_malloc(bytes), text, bytes);
+}
 
 /* --- What the linker sends here ------------------------------------------------------------- */
 

@@ -15,6 +15,10 @@ struct sim_memory_stat sim_memory_stat(void);
 
 /* Lets skip allocations pass, and fails the one that follows. */
 void sim_memory_fail(uint64_t skip);
+/* Those from here on, until it is called with false, neither fail nor count. */
+void sim_memory_spare(bool spare);
+/* How many there were that may fail. */
+uint64_t sim_memory_calls(void);
 /* None fails from here on. Whether one has failed. */
 bool sim_memory_heal(void);
 

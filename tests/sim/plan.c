@@ -28,9 +28,14 @@ static int number_decode(void *self, const struct weir_record *records, uint32_t
     uint32_t rows = 0;
 
     (void)self;
-    (void)err;
+    if (vecs == NULL || origins == NULL || errors == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "decode: out of memory");
+    }
     vecs[0] = weir_vec_alloc(arena, (struct weir_type){ WEIR_TYPE_INT8, -1 }, count);
     vecs[1] = weir_vec_alloc(arena, (struct weir_type){ WEIR_TYPE_INT8, -1 }, count);
+    if (vecs[0].i8 == NULL || vecs[1].i8 == NULL) {
+        return weir_error_set(err, WEIR_ENOMEM, "decode: out of memory");
+    }
     *ret_errors = (struct weir_decode_errors){ .items = errors };
     for (uint32_t i = 0; i < count; i++) {
         if (records[i].value.data[0] == 'b') {

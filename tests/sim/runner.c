@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,22 +19,38 @@
 
 enum { JOBS_MAX = 64, SEEDS_AT_ONCE = 64, FAILURES_TOLD = 5, HASH_EVERY = 64, SECONDS_MAX = 5 };
 
+static void play_world(struct sim_world *world, struct sim_outcome *ret)
+{
+    ret->crashed = false;
+    ret->hash = 0;
+    ret->violation[0] = '\0';
+    ret->event_count = 0;
+    memset(ret->struck, 0, sizeof(ret->struck));
+    world->outcome = ret;
+    sim_world_run(world);
+}
+
 void sim_play(uint64_t seed, const struct sim_event *only, size_t only_count, bool traced,
               struct sim_outcome *ret)
 {
     struct sim_world *world = calloc(1, sizeof(*world));
 
     weir_assert(world != NULL);
-    ret->crashed = false;
-    ret->hash = 0;
-    ret->violation[0] = '\0';
-    ret->event_count = 0;
     world->seed = seed;
     world->only = only;
     world->only_count = only_count;
     world->is_traced = traced;
-    world->outcome = ret;
-    sim_world_run(world);
+    play_world(world, ret);
+    free(world);
+}
+
+void sim_play_script(struct sim_script *script, struct sim_outcome *ret)
+{
+    struct sim_world *world = calloc(1, sizeof(*world));
+
+    weir_assert(world != NULL);
+    world->script = script;
+    play_world(world, ret);
     free(world);
 }
 
@@ -101,6 +118,7 @@ struct board {
     atomic_bool stop;
     atomic_ullong at[JOBS_MAX]; /* the seed that a worker is at */
     atomic_ullong failures[FAILURES_TOLD];
+    atomic_ullong struck[SIM_FAULTS];
 };
 
 static void note_failure(struct board *board, uint64_t seed)
@@ -120,6 +138,11 @@ static void play_seed(struct board *board, uint64_t seed, struct sim_outcome *ou
 {
     sim_play(seed, NULL, 0, false, outcome);
     bool failed = outcome->violation[0] != '\0';
+    for (size_t i = 0; i < SIM_FAULTS; i++) {
+        if (outcome->struck[i] != 0) {
+            atomic_fetch_add(&board->struck[i], outcome->struck[i]);
+        }
+    }
 
     if (seed % HASH_EVERY == 0 && !failed) {
         uint64_t hash = outcome->hash;
@@ -265,7 +288,40 @@ uint64_t sim_run_list(const char *path)
     return count == 0 ? 1 : failed;
 }
 
-uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs)
+/* Processor time of the workers that are gone. */
+static double cpu_s(void)
+{
+    struct rusage usage;
+
+    (void)getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* How often each kind of fault struck: one that never did proves nothing. */
+static void tell_faults(const struct board *board)
+{
+    printf("faults struck:");
+    for (int i = 0; i < SIM_FAULTS; i++) {
+        printf(" %s %llu%s", sim_fault_name((enum sim_fault)i), board->struck[i],
+               i + 1 < SIM_FAULTS ? "," : "\n");
+    }
+}
+
+/* A row for the seeds, then one for each kind of fault. */
+static void write_report(FILE *report, const struct board *board, uint64_t from, double seconds,
+                         double cpu)
+{
+    (void)fputs("what\tfrom\tto\tschedules\tviolations\tseconds\tcpu_seconds\tstruck\n", report);
+    (void)fprintf(report, "seeds\t%llu\t%llu\t%llu\t%llu\t%.1f\t%.1f\t\n", (unsigned long long)from,
+                  board->to, board->done, board->failed, seconds, cpu);
+    for (int i = 0; i < SIM_FAULTS; i++) {
+        (void)fprintf(report, "%s\t\t\t\t\t\t\t%llu\n", sim_fault_name((enum sim_fault)i),
+                      board->struck[i]);
+    }
+}
+
+uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs, FILE *report)
 {
     struct board *board = post(from, to, false);
     struct sim_outcome *outcome = calloc(1, sizeof(*outcome));
@@ -274,14 +330,19 @@ uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs)
     weir_assert(outcome != NULL && jobs >= 1 && jobs <= JOBS_MAX);
     oversee(board, jobs);
     double seconds = now_s() - begin;
+    double cpu = cpu_s();
     uint64_t failed = atomic_load(&board->failed);
     uint64_t done = atomic_load(&board->done);
     for (uint64_t i = 0; i < failed && i < FAILURES_TOLD; i++) {
         tell_failure(atomic_load(&board->failures[i]), outcome);
     }
-    printf("%llu seeds in %.1f s, %.0f a second; %llu played twice came out otherwise\n",
-           (unsigned long long)done, seconds, (double)done / seconds,
+    printf("%llu seeds in %.1f s, %.0f a second of a core; %llu played twice came out otherwise\n",
+           (unsigned long long)done, seconds, (double)done / cpu,
            (unsigned long long)atomic_load(&board->unlike));
+    tell_faults(board);
+    if (report != NULL) {
+        write_report(report, board, from, seconds, cpu);
+    }
     printf("sim: %llu passed, %llu failed\n", (unsigned long long)(done - failed),
            (unsigned long long)failed);
     free(outcome);

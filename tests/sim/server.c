@@ -1,4 +1,5 @@
 /* server.c: what the simulated databases do with COMMITs and with calls. */
+#include "tests/sim/memory.h"
 #include "tests/sim/sim.h"
 
 static bool commit(void *context, uint64_t batch, uint32_t partition, enum weir_memory_fault *ret)
@@ -16,6 +17,9 @@ static bool commit(void *context, uint64_t batch, uint32_t partition, enum weir_
     struct sim_sink *sink = context;
     bool strikes = false;
 
+    if (sink->world->script != NULL) {
+        return sim_script_commit(sink->world, ret);
+    }
     for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++) {
         if (sim_strikes(sink->world, fates[i].fault) && !strikes) {
             sim_note(sink->world, "commit meets", sink->number, batch, partition);
@@ -44,6 +48,10 @@ static enum weir_memory_answer call(void *context)
 {
     struct sim_sink *sink = context;
 
+    if (sink->world->script != NULL) {
+        sim_script_call(sink->world);
+        return sink->world->script->is_dead ? WEIR_MEMORY_AWAY : WEIR_MEMORY_ANSWERS;
+    }
     if (sim_draw(sink->world, 2) == 0) { /* it arrives behind what the server was at work on */
         sim_server_settle(sink->world, false);
     }
@@ -57,12 +65,16 @@ static enum weir_memory_answer call(void *context)
 static void tried(void *context, const struct weir_memory_transaction *transaction,
                   bool is_rolled_back)
 {
+    sim_memory_spare(true);
     sim_oracle_tried(context, transaction, is_rolled_back);
+    sim_memory_spare(false);
 }
 
 static void got_in(void *context, const struct weir_memory_transaction *transaction)
 {
+    sim_memory_spare(true);
     sim_oracle_got_in(context, transaction);
+    sim_memory_spare(false);
 }
 
 void sim_server_attach(struct sim_world *world, struct sim_sink *sink)
@@ -86,7 +98,8 @@ static bool settle_one(struct sim_world *world, struct sim_sink *sink)
 
     world->current = NULL; /* its client is not who is at work now */
     for (uint32_t i = 0; i < count && !done; i++) {
-        bool commits = !sim_strikes(world, SIM_FAULT_late_aborts);
+        bool commits = world->script != NULL ? !world->script->late_aborts
+                                             : !sim_strikes(world, SIM_FAULT_late_aborts);
         done = weir_memory_end_late(sink->database, (first + i) % count, commits);
         sim_note(world, "late one ends", sink->number, commits, done);
     }

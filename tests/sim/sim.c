@@ -15,13 +15,17 @@ static const char usage[] =
     "       sim --list FILE                         plays the seeds that a file names\n"
     "       sim --seed S [--trace] [--only LIST]    plays one; LIST: TURN:FAULT,... or none\n"
     "       sim --variant NAME [...]                leaves out one rule\n"
-    "       sim --all-variants [--jobs N]           each must be caught\n";
+    "       sim --all-variants [--jobs N]           each must be caught\n"
+    "       sim --exhaustive [--jobs N]             each crash, pair, outcome and failure there "
+    "is\n"
+    "       --report FILE                           the result as a table as well\n";
 
 struct command {
     uint64_t from, to, seed;
     uint32_t jobs;
     const char *list;
-    bool one, traced, all_variants;
+    bool one, traced, all_variants, exhaustive;
+    FILE *report; /* or NULL */
     bool has_only;
     struct sim_event only[SIM_EVENTS_MAX];
     size_t only_count;
@@ -83,6 +87,8 @@ static bool parse(int argc, char **argv, struct command *ret)
                                              { "variant", required_argument, NULL, 'v' },
                                              { "all-variants", no_argument, NULL, 'a' },
                                              { "list", required_argument, NULL, 'l' },
+                                             { "exhaustive", no_argument, NULL, 'e' },
+                                             { "report", required_argument, NULL, 'r' },
                                              { 0 } };
     bool ok = true;
     int c;
@@ -115,6 +121,13 @@ static bool parse(int argc, char **argv, struct command *ret)
             break;
         case 'a':
             ret->all_variants = true;
+            break;
+        case 'e':
+            ret->exhaustive = true;
+            break;
+        case 'r':
+            ret->report = fopen(optarg, "we");
+            ok = ret->report != NULL;
             break;
         default:
             ok = false;
@@ -156,8 +169,17 @@ int main(int argc, char **argv)
     if (command.list != NULL) {
         return sim_run_list(command.list) == 0 ? 0 : 1;
     }
+    uint64_t failed;
     if (command.all_variants) {
-        return sim_variants_run(command.jobs) == 0 ? 0 : 1;
+        failed = sim_variants_run(command.jobs, command.report);
+    } else if (command.exhaustive) {
+        failed = sim_exhaustive_run(command.jobs, command.report);
+    } else {
+        failed = sim_run_seeds(command.from, command.to, command.jobs, command.report);
     }
-    return sim_run_seeds(command.from, command.to, command.jobs) == 0 ? 0 : 1;
+    if (command.report != NULL && fclose(command.report) != 0) {
+        perror("report");
+        failed++;
+    }
+    return failed == 0 ? 0 : 1;
 }

@@ -12,6 +12,7 @@
  *   config.c    what a seed draws first
  *   faults.c    what goes wrong in a turn
  *   server.c    what the database does with COMMITs and calls
+ *   exhaustive.c  histories that are told, all of them
  *   oracle.c    checks of every transaction against the source's own list
  *   stops.c     which stops of a pipeline are as they should be
  *   plan.c      the pipeline itself
@@ -96,6 +97,7 @@ struct sim_outcome {
     char violation[512]; /* empty: none */
     struct sim_event events[SIM_EVENTS_MAX];
     size_t event_count;
+    uint32_t struck[SIM_FAULTS]; /* how often */
 };
 
 struct sim_config {
@@ -178,8 +180,32 @@ struct sim_sink {
     size_t try_count, try_max;
 };
 
+/* A history that is not drawn but told (exhaustive.c): one instance, three batches, and one or two
+ * things that go wrong, each at the n-th call of its kind. Calls are operations of the disk and
+ * commands to the database. 0: none. */
+struct sim_script {
+    enum weir_delivery mode;
+    uint32_t partitions;  /* of source and output */
+    uint64_t crash_at[2]; /* calls of the first life, of the second */
+    bool is_power_cut;
+    uint64_t commit_nth; /* meets with commit_fault */
+    enum weir_memory_fault commit_fault;
+    bool late_aborts;  /* what the server is at work on when its client is gone */
+    uint64_t fail_nth; /* of fail_op, with fail_errno */
+    enum sim_op fail_op;
+    int fail_errno;
+    uint64_t memory_nth;
+    /* How it went. */
+    uint64_t calls[3]; /* of each life: a life ends with a crash */
+    uint64_t commits, memory_calls;
+    uint32_t life;
+    bool has_failed; /* the disk, as it was told to */
+    bool is_dead;    /* who crashed, until its turn is over */
+};
+
 struct sim_world {
     uint64_t seed;
+    struct sim_script *script; /* NULL: drawn from the seed */
     struct sim_config config;
     struct weir_plan plan;
     struct sim_disk *disk;
@@ -200,7 +226,7 @@ struct sim_world {
     /* What happened, by which stops are judged. */
     uint32_t dirs_used; /* bit i: instance i has been started */
     bool log_lost, went_back, disk_failed, power_was_cut, source_changed, clock_stepped, killed;
-    bool repartitioned;
+    bool repartitioned, memory_failed;
     bool is_holding; /* the disk's writes, in this turn */
     uint64_t rows_dropped;
 
@@ -227,6 +253,19 @@ void sim_kill(struct sim_world *world, struct sim_instance *instance);
 void sim_take_turn(struct sim_world *world, struct sim_instance *instance);
 uint64_t sim_draw(struct sim_world *world, uint64_t limit); /* of the schedule: 0 .. limit - 1 */
 void sim_send(struct sim_world *world, uint32_t partition, bool bad);
+
+void sim_begin_turn(struct sim_world *world);
+bool sim_nothing_is_late(const struct sim_world *world);
+
+/* --- exhaustive.c --- */
+/* Plays all there are, in so many processes; prints a table. Returns how many failed. */
+uint64_t sim_exhaustive_run(uint32_t jobs, FILE *report);
+void sim_script_config(const struct sim_script *script, struct sim_config *ret);
+void sim_script_play(struct sim_world *world);
+/* A call is about to be made; who makes it may be dead after it. */
+void sim_script_call(struct sim_world *world);
+/* Whether this COMMIT meets with something. */
+bool sim_script_commit(struct sim_world *world, enum weir_memory_fault *ret);
 
 /* --- config.c --- */
 void sim_config_draw(uint64_t seed, struct sim_config *ret);
@@ -269,12 +308,14 @@ void sim_stops_listen(struct sim_world *world);
 /* In this process. */
 void sim_play(uint64_t seed, const struct sim_event *only, size_t only_count, bool traced,
               struct sim_outcome *ret);
+/* A history that is told. */
+void sim_play_script(struct sim_script *script, struct sim_outcome *ret);
 /* In a child, so that an assertion that fails is an outcome too. */
 void sim_play_apart(uint64_t seed, const struct sim_event *only, size_t only_count,
                     struct sim_outcome *ret);
 /* Seeds from to to on so many processes; the first failing ones are shrunk and told. Returns how many
  * failed. */
-uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs);
+uint64_t sim_run_seeds(uint64_t from, uint64_t to, uint32_t jobs, FILE *report);
 /* The seeds at the beginnings of the lines of a file; lines that begin with # tell about it. Returns
  * how many failed; a file that holds none counts as one. */
 uint64_t sim_run_list(const char *path);
@@ -289,7 +330,7 @@ void sim_print_failure(uint64_t seed, const struct sim_outcome *outcome);
 /* --- variants.c --- */
 bool sim_variant_choose(const char *name);
 /* Each variant must be caught; prints the table. Returns how many were not. */
-uint32_t sim_variants_run(uint32_t jobs);
+uint32_t sim_variants_run(uint32_t jobs, FILE *report);
 const char *sim_variant_name(void);
 
 #endif

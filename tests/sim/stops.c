@@ -102,6 +102,10 @@ enum sim_instance_state sim_judge_stop(struct sim_world *world, struct sim_insta
         is_due = world->config.rates[SIM_FAULT_no_space] != 0 && !world->is_calm;
         ret = SIM_DOWN;
         break;
+    case WEIR_ENOMEM:
+        is_due = world->memory_failed;
+        ret = SIM_DOWN;
+        break;
     case WEIR_EDATA:
         return stop_at_bad_record(world);
     case WEIR_ECONFLICT:

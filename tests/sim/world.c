@@ -111,6 +111,12 @@ void sim_kill(struct sim_world *world, struct sim_instance *instance)
     instance->state = SIM_DOWN;
 }
 
+/* Whether a told crash has ended who had the turn. */
+static bool has_died(struct sim_world *world)
+{
+    return world->script != NULL && world->script->is_dead;
+}
+
 bool sim_boot(struct sim_world *world, struct sim_instance *instance)
 {
     struct weir_error err = { 0 };
@@ -130,7 +136,9 @@ bool sim_boot(struct sim_world *world, struct sim_instance *instance)
                                            .dir = instance->dir };
     int rc = weir_engine_open(&args, &instance->engine, &err);
     sim_note(world, "booted", (uint64_t)-rc, 0, 0);
-    if (rc == WEIR_OK) {
+    if (has_died(world)) {
+        close_instance(world, instance);
+    } else if (rc == WEIR_OK) {
         instance->state = SIM_UP;
     } else {
         instance->state = sim_judge_stop(world, instance, rc, &err);
@@ -149,7 +157,10 @@ void sim_take_turn(struct sim_world *world, struct sim_instance *instance)
     int rc = weir_engine_step(instance->engine, &idle, &err);
     note_status(world, instance);
     instance->is_idle = idle;
-    if (rc != WEIR_OK) {
+    if (has_died(world)) {
+        close_instance(world, instance);
+        instance->state = SIM_DOWN;
+    } else if (rc != WEIR_OK) {
         sim_note(world, "failed", (uint64_t)-rc, 0, 0);
         instance->state = sim_judge_stop(world, instance, rc, &err);
         close_instance(world, instance);
@@ -174,7 +185,7 @@ static void supervise(struct sim_world *world)
 
 /* --- Turns ---------------------------------------------------------------------------------- */
 
-static void begin_turn(struct sim_world *world)
+void sim_begin_turn(struct sim_world *world)
 {
     world->turn++;
     memset(world->asked, 0, sizeof(world->asked));
@@ -201,7 +212,7 @@ static void pass_time(struct sim_world *world)
 static void play(struct sim_world *world)
 {
     while (world->turn < world->config.turns && !sim_has_failed(world)) {
-        begin_turn(world);
+        sim_begin_turn(world);
         if (world->sent < world->config.records) {
             uint64_t count = sim_draw(world, 4);
             for (uint64_t i = 0; i < count; i++) {
@@ -262,7 +273,7 @@ static struct sim_instance *choose_finisher(struct sim_world *world)
     return ret;
 }
 
-static bool nothing_is_late(const struct sim_world *world)
+bool sim_nothing_is_late(const struct sim_world *world)
 {
     for (uint32_t s = 0; s < world->config.sinks; s++) {
         if (weir_memory_late_count(world->sinks[s].database) != 0) {
@@ -280,7 +291,7 @@ static bool finish(struct sim_world *world)
 
     for (uint32_t i = 0; i < CALM_TURNS_MAX && world->boots < boots_max && !sim_has_failed(world);
          i++) {
-        begin_turn(world);
+        sim_begin_turn(world);
         struct sim_instance *finisher = choose_finisher(world);
         if (finisher == NULL) {
             return false;
@@ -296,7 +307,7 @@ static bool finish(struct sim_world *world)
         if (sim_draw(world, 4) == 0) {
             sim_server_settle(world, false);
         }
-        if (finisher->state == SIM_UP && finisher->status.caught_up && nothing_is_late(world) &&
+        if (finisher->state == SIM_UP && finisher->status.caught_up && sim_nothing_is_late(world) &&
             sim_oracle_complete(world)) {
             return true;
         }
@@ -336,7 +347,7 @@ static void wake_zombies(struct sim_world *world)
     }
     for (uint32_t i = 0; i < ZOMBIE_TURNS_MAX && !sim_has_failed(world); i++) {
         uint32_t zombies = 0;
-        begin_turn(world);
+        sim_begin_turn(world);
         if (i % 32 == 0) {
             sim_send(world, (uint32_t)sim_draw(world, world->partition_count), false);
         }
@@ -372,7 +383,11 @@ static void make(struct sim_world *world)
 {
     static const char *const databases[] = { "first", "second" };
 
-    sim_config_draw(world->seed, &world->config);
+    if (world->script != NULL) {
+        sim_script_config(world->script, &world->config);
+    } else {
+        sim_config_draw(world->seed, &world->config);
+    }
     world->disk = sim_disk_new(world->seed);
     world->topic = weir_memory_topic_new("numbers", world->config.source_partitions);
     weir_assert(world->topic != NULL);
@@ -414,8 +429,12 @@ static void unmake(struct sim_world *world)
 void sim_world_run(struct sim_world *world)
 {
     make(world);
-    play(world);
-    if (!sim_has_failed(world)) {
+    if (world->script != NULL) {
+        sim_script_play(world);
+    } else {
+        play(world);
+    }
+    if (world->script == NULL && !sim_has_failed(world)) {
         end(world);
     }
     unmake(world);

@@ -467,12 +467,23 @@ void sim_disk_fail(struct sim_disk *disk, enum sim_op op, uint64_t skip, uint64_
     disk->faults[op] = (struct fault){ .skip = skip, .times = times, .sys_errno = sys_errno };
 }
 
+uint64_t sim_disk_failures_left(const struct sim_disk *disk, enum sim_op op)
+{
+    return disk->faults[op].times;
+}
+
 void sim_disk_heal(struct sim_disk *disk)
 {
     memset(disk->faults, 0, sizeof(disk->faults));
     disk->limit_bytes = UINT64_MAX;
     disk->hold_writes = false;
     disk->slow_writes = false;
+}
+
+void sim_disk_watch(struct sim_disk *disk, void (*fn)(void *context), void *context)
+{
+    disk->watch = fn;
+    disk->watch_context = context;
 }
 
 uint64_t sim_disk_count(const struct sim_disk *disk, enum sim_op op)

@@ -56,6 +56,8 @@ struct sim_disk {
     struct sim_process *processes;
     struct fault faults[SIM_OP_COUNT];
     uint64_t counts[SIM_OP_COUNT];
+    void (*watch)(void *context);
+    void *watch_context;
     uint64_t limit_bytes;
     bool hold_writes, slow_writes;
     int64_t wall_us; /* minus mono_us */

@@ -25,6 +25,9 @@ static int stumble(struct sim_process *process, enum sim_op op)
     struct sim_disk *disk = process->disk;
     struct fault *fault = &disk->faults[op];
 
+    if (process->alive && disk->watch != NULL) {
+        disk->watch(disk->watch_context);
+    }
     if (!process->alive) {
         return EIO; /* D2 */
     }
@@ -75,10 +78,10 @@ static int sim_open(void *self, const char *path, unsigned flags, struct weir_io
 {
     struct sim_process *process = self;
     struct sim_disk *disk = process->disk;
-    struct name *name = sim_find(&disk->seen, path);
     char dir[WEIR_IO_PATH_BYTES_MAX];
     const char *slash = strrchr(path, '/');
     int sys_errno = stumble(process, SIM_OPEN);
+    struct name *name = sim_find(&disk->seen, path); /* as it is behind a crash */
 
     weir_assert(slash != NULL);
     (void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
@@ -183,6 +186,9 @@ static int sim_sync(void *self, struct weir_io_file *handle, struct weir_error *
     struct inode *inode = file->inode;
     int sys_errno = stumble(self, SIM_SYNC);
 
+    if (!((struct sim_process *)self)->alive) {
+        return fail(err, sys_errno, "sync", file->path); /* D2 */
+    }
     for (size_t i = 0; i < inode->capacity_bytes / SIM_SECTOR_BYTES; i++) {
         if (inode->sectors[i] == SECTOR_DIRTY && sys_errno != 0) {
             inode->sectors[i] = SECTOR_LOST;
@@ -213,8 +219,8 @@ static int sim_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes
 static int sim_rename(void *self, const char *from, const char *to, struct weir_error *err)
 {
     struct sim_process *process = self;
-    struct name *name = sim_find(&process->disk->seen, from);
     int sys_errno = stumble(process, SIM_RENAME);
+    struct name *name = sim_find(&process->disk->seen, from);
 
     if (sys_errno == 0 && name == NULL) {
         sys_errno = ENOENT;

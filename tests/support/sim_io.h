@@ -62,7 +62,12 @@ void sim_disk_power_cut(struct sim_disk *disk);
  * looks clean from then on: later syncs succeed without writing it. */
 void sim_disk_fail(struct sim_disk *disk, enum sim_op op, uint64_t skip, uint64_t times,
                    int sys_errno);
-void sim_disk_heal(struct sim_disk *disk); /* no more failures, no limit of space, no holding, none slow */
+/* How many of those failures are still to come. */
+uint64_t sim_disk_failures_left(const struct sim_disk *disk, enum sim_op op);
+void sim_disk_heal(
+    struct sim_disk *disk); /* no more failures, no limit of space, no holding, none slow */
+/* Calls fn before each operation of a process that lives; fn may end it. NULL: nothing any more. */
+void sim_disk_watch(struct sim_disk *disk, void (*fn)(void *context), void *context);
 /* Operations of a kind since the disk was made. */
 uint64_t sim_disk_count(const struct sim_disk *disk, enum sim_op op);
 /* Files may take up this much in all; writing more fails with ENOSPC. */
