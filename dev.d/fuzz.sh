@@ -13,13 +13,13 @@ usage_fuzz() {
 usage: ./dev fuzz NAME [SECONDS]
        ./dev fuzz NAME FILE
        ./dev fuzz --report TSV [SECONDS [NAME]...]
-       ./dev fuzz --keep NAME
+       ./dev fuzz --keep NAME [COUNT]
 
 Runs the fuzz target NAME for SECONDS (60), from its corpus in the tree and from what earlier runs
 found, under the address and undefined-behaviour sanitizers. With a FILE: runs that one input.
 --report runs the targets, all of them if none is named, one after another, and writes one line of
-the table TSV for each. --keep adds to the tree's corpus the fewest of the inputs found so far that
-reach every branch that all of them reach.
+the table TSV for each. --keep looks for the fewest of the inputs found so far that reach every branch
+that all of them reach, and adds the COUNT (40) longest of them to the tree's corpus.
 Names: $(fuzz_names)
 TEXT
 }
@@ -111,10 +111,18 @@ fuzz_line() {
         }' "$2"
 }
 
-# fuzz_keep NAME
+# fuzz_keep NAME [COUNT]
 fuzz_keep() {
-    one_target "${1:-}"
-    build_fuzzers "$1"
-    ASAN_OPTIONS=$FUZZ_ASAN_OPTIONS "$(fuzz_target "$1")" -set_cover_merge=1 -use_counters=0 \
-        "$ROOT/tests/fuzz/corpus/$1" "$BUILD/fuzz/corpus/$1"
+    local name=${1:-} count=${2:-40} chosen=$BUILD/fuzz/keep/${1:-} tree=$ROOT/tests/fuzz/corpus/${1:-}
+    one_target "$name"
+    build_fuzzers "$name"
+    rm -rf "$chosen"
+    mkdir -p "$chosen"
+    cp "$tree"/* "$chosen"
+    ASAN_OPTIONS=$FUZZ_ASAN_OPTIONS "$(fuzz_target "$name")" -set_cover_merge=1 -use_counters=0 \
+        "$chosen" "$BUILD/fuzz/corpus/$name"
+    (cd "$chosen" && find . -type f -printf '%s %f\n') | sort -rn | cut -d ' ' -f 2 |
+        while read -r file; do
+            [[ -e $tree/$file ]] || echo "$chosen/$file"
+        done | sed "${count}q" | xargs -r cp -t "$tree"
 }
