@@ -164,8 +164,10 @@ def say_kills() -> tuple[str, str]:
             continue
         about, total = result.about, next(r for r in result.rows if r["fault"] == "all")
         wanted = short_of(float(total["tried"]), KILLS_WANTED) if mode == MODES[0] else ""
-        said.append(f"{mode}: {number(float(total['tried']))} faults, {about['missing']} missing, "
-                    f"{about['doubled']} doubled of {number(float(about['sent']))} rows{wanted}")
+        flight = "" if mode == MODES[0] else f", {number(float(about['outside_flight']))} not in flight"
+        said.append(f"{mode}: {number(float(total['tried']))} faults, {number(float(about['missing']))} "
+                    f"missing, {number(float(about['doubled']))} doubled of "
+                    f"{number(float(about['sent']))} rows{flight}{wanted}")
         commit = about["commit"]
     return "; ".join(said), commit
 
