@@ -26,7 +26,9 @@ static const struct row {
     { { "kills", required_argument, NULL, 'k' }, "N", "how often to kill; default 100" },
     { { "faults", required_argument, NULL, 'f' }, "LIST", "which faults; default all" },
     { { "seed", required_argument, NULL, 's' }, "N", "what is drawn from; default 1" },
-    { { "rows", required_argument, NULL, 'n' }, "N", "messages to send; default 1000 a fault" },
+    { { "rows", required_argument, NULL, 'n' },
+      "N",
+      "messages to send at most; default as many as it takes" },
     { { "report", required_argument, NULL, 'r' }, "FILE.html", "one page with a timeline" },
     { { "json", required_argument, NULL, 'j' }, "FILE", "the same as JSON" },
     { { "pipeline", required_argument, NULL, 'P' },
@@ -207,6 +209,10 @@ int cli_prove(const struct cli_args *args)
         (void)fprintf(stderr,
                       "weir prove: takes --brokers and --dsn, and no other arguments; see weir "
                       "prove --help\n");
+        return EXIT_USAGE;
+    }
+    if (options.pipeline != NULL && options.external != NULL) {
+        (void)fprintf(stderr, "weir prove: --pipeline and --external exclude each other\n");
         return EXIT_USAGE;
     }
     if (prove_run(&options, &status, &err) != WEIR_OK) {

@@ -112,9 +112,9 @@ static bool is_listed(const struct prove_options *options, const char *word)
     return false;
 }
 
-/* How often a kind is played. WEIR_ECONFIG when it is named but cannot be. */
-static int share_of(const struct prove_options *options, enum prove_fault number, uint32_t *ret,
-                    struct weir_error *err)
+/* Whether a kind is to be played. WEIR_ECONFIG when it is named but cannot be. */
+static int is_wanted(const struct prove_options *options, enum prove_fault number, bool *ret,
+                     struct weir_error *err)
 {
     const struct kind *kind = &kinds[number];
     bool is_named = is_listed(options, prove_fault_word[number]);
@@ -133,31 +133,28 @@ static int share_of(const struct prove_options *options, enum prove_fault number
         return weir_error_set(err, WEIR_ECONFIG, "fault %s needs %s", prove_fault_word[number],
                               needs);
     }
-    *ret = 0;
-    if (needs == NULL &&
-        (is_named || is_listed(options, "all") || (kind->is_net && is_listed(options, "net")))) {
-        uint32_t count = (uint32_t)((uint64_t)options->kills * kind->percent / 100);
-        bool is_few = kind->is_kill && options->kills < KILLS_FEW;
-        *ret = count == 0 && !is_few ? 1 : count;
-    }
+    *ret = needs == NULL &&
+           (is_named || is_listed(options, "all") || (kind->is_net && is_listed(options, "net")));
     return WEIR_OK;
 }
 
-/* Makes the kills as many as were asked for: the first kind of them takes what is left over. */
-static void fit_kills(const struct prove_options *options, uint32_t *shares)
+/* How often each kind is played. The first kind of kill that is wanted takes what the others leave. */
+static void share_out(const struct prove_options *options, const bool *wanted, uint32_t *ret)
 {
     unsigned first = PROVE_FAULT_COUNT;
-    uint32_t count = 0;
+    uint32_t kills_left = options->kills;
 
     for (unsigned kind = PROVE_FAULT_COUNT; kind-- > 0;) {
-        if (kinds[kind].is_kill && shares[kind] > 0) {
+        uint32_t count = (uint32_t)((uint64_t)options->kills * kinds[kind].percent / 100);
+        uint32_t least = kinds[kind].is_kill && options->kills < KILLS_FEW ? 0 : 1;
+        ret[kind] = !wanted[kind] ? 0 : count > least ? count : least;
+        if (wanted[kind] && kinds[kind].is_kill) {
             first = kind;
-            count += shares[kind];
+            kills_left -= ret[kind];
         }
     }
     if (first != PROVE_FAULT_COUNT) {
-        count -= shares[first];
-        shares[first] = options->kills > count ? options->kills - count : 0;
+        ret[first] += kills_left;
     }
 }
 
@@ -175,16 +172,17 @@ int prove_deck_deal(const struct prove_options *options, struct prove_deck *ret,
                     struct weir_error *err)
 {
     struct prove_chance chance = { .seed = prove_mix(options->seed, 1) };
+    bool wanted[PROVE_FAULT_COUNT];
     uint32_t shares[PROVE_FAULT_COUNT];
     uint64_t count = 0;
 
     for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {
-        int rc = share_of(options, (enum prove_fault)kind, &shares[kind], err);
+        int rc = is_wanted(options, (enum prove_fault)kind, &wanted[kind], err);
         if (rc != WEIR_OK) {
             return rc;
         }
     }
-    fit_kills(options, shares);
+    share_out(options, wanted, shares);
     for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {
         count += shares[kind];
     }

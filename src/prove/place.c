@@ -173,6 +173,18 @@ int prove_place_read(const char *path, char **ret, struct weir_error *err)
     return WEIR_OK;
 }
 
+int prove_place_check_file(const char *path, struct weir_error *err)
+{
+    char directory[PROVE_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    int len = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+
+    (void)snprintf(directory, sizeof(directory), "%.*s", len == 0 ? 1 : len, len == 0 ? "." : path);
+    return access(directory, W_OK) == 0
+               ? WEIR_OK
+               : weir_error_set_errno(err, WEIR_ECONFIG, errno, "cannot write %s", path);
+}
+
 int prove_place_write(const char *path, const char *text, struct weir_error *err)
 {
     FILE *file = fopen(path, "we");

@@ -21,6 +21,8 @@ int prove_place_check_small(const char *directory, struct weir_error *err);
 int prove_place_fill(const char *path, struct weir_error *err);
 /* Reads a text of up to 1 MiB; *ret is to be freed. */
 int prove_place_read(const char *path, char **ret, struct weir_error *err);
+/* WEIR_ECONFIG when a file could not be written there. */
+int prove_place_check_file(const char *path, struct weir_error *err);
 int prove_place_write(const char *path, const char *text, struct weir_error *err);
 
 #endif

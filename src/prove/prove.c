@@ -96,6 +96,18 @@ static int report(const struct prove_outcome *outcome, struct weir_error *err)
     return rc;
 }
 
+/* Reports that could not be written would be found out about after hours. */
+static int check_paths(const struct prove_options *options, struct weir_error *err)
+{
+    const char *const paths[] = { options->json_path, options->report_path };
+    int rc = WEIR_OK;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && rc == WEIR_OK; i++) {
+        rc = paths[i] == NULL ? WEIR_OK : prove_place_check_file(paths[i], err);
+    }
+    return rc;
+}
+
 int prove_run(const struct prove_options *options, int *ret_status, struct weir_error *err)
 {
     struct prove_outcome outcome = { .options = options, .version = WEIR_VERSION };
@@ -108,8 +120,11 @@ int prove_run(const struct prove_options *options, int *ret_status, struct weir_
         .child_dsn = options->dsn,
     };
     struct prove_deck deck = { 0 };
-    int rc = prove_deck_deal(options, &deck, err);
+    int rc = check_paths(options, err);
 
+    if (rc == WEIR_OK) {
+        rc = prove_deck_deal(options, &deck, err);
+    }
     prove_catch_interrupts();
     stage.rows =
         options->rows != 0 ? options->rows : (uint64_t)deck.count * ROWS_PER_FAULT_MAX + ROWS_LAST;
