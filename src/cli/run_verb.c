@@ -37,8 +37,14 @@ static void install_handlers(void)
     (void)sigemptyset(&action.sa_mask); /* these fail only for wrong numbers */
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
-    action.sa_handler = SIG_IGN;
-    (void)sigaction(SIGPIPE, &action, NULL); /* a reader of our output that goes away */
+}
+
+/* A reader of our output, or a server, that goes away is no reason to die. */
+static void ignore_broken_pipes(void)
+{
+    struct sigaction action = { .sa_handler = SIG_IGN };
+
+    (void)sigaction(SIGPIPE, &action, NULL);
 }
 
 static time_t now_seconds(void)
@@ -94,6 +100,7 @@ int cli_run(const struct cli_args *args)
     if (status != 0) {
         return status;
     }
+    ignore_broken_pipes();
     cli_output_open(!args->no_progress);
     rc = weir_pipeline_open(&file, &options, &running, &err);
     if (rc == WEIR_OK) {
