@@ -95,6 +95,7 @@ static const struct denied {
 } denied_properties[] = {
     { "plugin.library.paths", "it loads code into weir" },
     { "ssl.engine.location", "it loads code into weir" },
+    { "ssl.providers", "it loads code into weir" },
     { "sasl.kerberos.kinit.cmd", "it runs a command; keep the ticket fresh outside of weir" },
     { "bootstrap.servers", "use the option brokers" },
     { "metadata.broker.list", "use the option brokers" },

@@ -67,6 +67,7 @@ static void what_weir_decides_is_refused_with_the_right_option(void **state)
     } rows[] = {
         { { "kafka.plugin.library.paths", "x.so" }, "loads code" },
         { { "kafka.ssl.engine.location", "x.so" }, "loads code" },
+        { { "kafka.ssl.providers", "x" }, "loads code" },
         { { "kafka.sasl.kerberos.kinit.cmd", "true" }, "runs a command" },
         { { "kafka.auto.offset.reset", "latest" }, "start" },
         { { "kafka.isolation.level", "read_uncommitted" }, "isolation" },
