@@ -169,6 +169,16 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
 
 /* --- Append and poll ------------------------------------------------------------------------ */
 
+static int begin_segment(struct weir_wal *wal, struct weir_error *err)
+{
+    int rc = wal_supply_take(wal, wal->last_lsn + 1, err);
+
+    if (rc == WEIR_OK) {
+        wal->offset = 0;
+    }
+    return rc;
+}
+
 /* Makes room for a record of space bytes behind the last one, in a new segment if need be. */
 static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *err)
 {
@@ -190,11 +200,7 @@ static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *er
         rc = wal_supply_finish(wal, WAL_SEGMENT_HEADER_BYTES + space, err);
     }
     if (rc == WEIR_OK) {
-        rc =
-            WEIR_FAIL_AROUND(log_segment_switch, wal_supply_take(wal, wal->last_lsn + 1, err), err);
-    }
-    if (rc == WEIR_OK) {
-        wal->offset = 0;
+        rc = WEIR_FAIL_AROUND(log_segment_switch, begin_segment(wal, err), err);
     }
     return rc;
 }

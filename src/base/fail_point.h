@@ -43,6 +43,7 @@
     X(start_compare, WEIR_EIO, "log and ledgers are compared")                                \
     X(start_identity, WEIR_EIO, "the identity record is appended")                            \
     X(start_positions, WEIR_EAWAY, "the first positions are chosen")                          \
+    X(start_repartition, WEIR_EAWAY, "a ledger gets rows for another number of partitions")   \
     X(start_seek, WEIR_EAWAY, "the source is told where to read")                             \
     X(read_first_record, WEIR_EIO, "a batch is opened by its first record")                   \
     X(read_fetch, WEIR_EIO, "fetched records are handed out")                                 \
@@ -69,6 +70,8 @@
     X(sink_copy_chunk, WEIR_EAWAY, "rows of a COPY are given to the connection")              \
     X(sink_copy_end, WEIR_EAWAY, "the end of a COPY is sent")                                 \
     X(sink_upsert, WEIR_EAWAY, "a slice of upserts is sent")                                  \
+    X(sink_dead_letters, WEIR_EAWAY, "a batch's dead letters are made ready for their COPY")  \
+    X(sink_isolate, WEIR_EAWAY, "it is searched for the row that the server refuses")         \
     X(sink_row_count, WEIR_OK, "the server's count is compared with the rows sent")           \
     X(sink_allow_step, WEIR_EIO, "txn allows a part's step")                                  \
     X(sink_commit_send, WEIR_EAWAY, "weir.advance() and COMMIT are sent")                     \

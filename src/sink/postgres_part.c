@@ -277,7 +277,9 @@ static void start_section(struct weir_postgres_sink *sink, struct weir_postgres_
     }
     begin_query(sink, part);
     if (is_letters(part)) {
-        ok = weir_postgres_encode_letters(sink, batch->number, part);
+        ok = WEIR_FAIL_POINT(sink_dead_letters_before, NULL) == WEIR_OK &&
+             weir_postgres_encode_letters(sink, batch->number, part) &&
+             WEIR_FAIL_POINT(sink_dead_letters_after, NULL) == WEIR_OK;
         weir_buf_append_text(&sink->query, weir_postgres_letters_copy);
     } else if (!is_keyed(part)) {
         weir_buf_append_text(&sink->query, sink->tables[part->section].copy);

@@ -269,8 +269,10 @@ static int isolate(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
         return WEIR_OK;
     }
     roll_back_later(txn, sink, txn->head); /* CM3: the search takes the same row locks */
-    rc =
-        txn->sinks[sink].ops->isolate(txn->sinks[sink].self, batch->frame.id.batch, p, &found, err);
+    rc = WEIR_FAIL_AROUND(
+        sink_isolate,
+        txn->sinks[sink].ops->isolate(txn->sinks[sink].self, batch->frame.id.batch, p, &found, err),
+        err);
     if (rc != WEIR_OK) {
         return weir_txn_retry(txn, &txn->sink_wait, err);
     }
@@ -303,7 +305,7 @@ static int mend(struct weir_txn *txn, struct weir_error *err)
 {
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         if (txn->sink_states[s].must_look && txn->phase == WEIR_TXN_RUNNING) {
-            int rc = WEIR_FAIL_AROUND(recover_resolve, weir_txn_look(txn, s, err), err);
+            int rc = weir_txn_look(txn, s, err);
             if (rc != WEIR_OK || txn->sink_wait.until_us != 0) {
                 return rc;
             }

@@ -5,6 +5,7 @@
  *      back, ahead where recovery found it, anything else. [T2, T5]
  * Checked by tests/unit/txn/test_traces.c, test_going_back.c, test_far_apart.c and
  * tests/integration. */
+#include "base/fail_point.h"
 #include "base/log_line.h"
 #include "base/variant.h"
 #include "txn/txn_internal.h"
@@ -150,7 +151,9 @@ int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err)
         send_blindly(txn, sink);
         return WEIR_OK;
     }
-    rc = txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err); /* LK1 */
+    rc = WEIR_FAIL_AROUND(recover_resolve,
+                          txn->sinks[sink].ops->look(txn->sinks[sink].self, &state->ledger, err),
+                          err); /* LK1 */
     if (rc != WEIR_OK) {
         return weir_txn_retry(txn, &txn->sink_wait, err);
     }

@@ -198,7 +198,9 @@ int weir_txn_repartition(struct weir_txn *txn, bool for_rebuild, struct weir_err
                  txn->sinks[s].name, state->ledger.count, txn->args.partitions);
         memcpy(claim.uuid, txn->uuid, sizeof(claim.uuid));
         memcpy(claim.owner, txn->owner, sizeof(claim.owner));
-        rc = txn->sinks[s].ops->repartition(txn->sinks[s].self, &claim, &state->ledger, err);
+        rc = WEIR_FAIL_AROUND(
+            start_repartition,
+            txn->sinks[s].ops->repartition(txn->sinks[s].self, &claim, &state->ledger, err), err);
         if (rc != WEIR_OK) {
             return rc;
         }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import time
@@ -113,10 +114,15 @@ class Weir:
 
     def wait(self, timeout_s: float = 60.0) -> int:
         """The exit code; negative for a signal."""
-        try:
-            return self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise WeirError(f"weir is still running after {timeout_s:.0f} s{self.tail()}") from None
+        if self.process.poll() is None:  # Popen.wait() would look at it from time to time only
+            watch = os.pidfd_open(self.process.pid)
+            try:
+                select.select([watch], [], [], timeout_s)
+            finally:
+                os.close(watch)
+        if self.process.poll() is None:
+            raise WeirError(f"weir is still running after {timeout_s:.0f} s{self.tail()}")
+        return self.process.returncode
 
     def finish(self, timeout_s: float = 60.0, *arguments: str) -> None:
         """Runs until caught up; anything but exit code 0 is a failure."""
