@@ -164,7 +164,7 @@ def is_case(case: str, test: Test) -> bool:
 # ---- telling -----------------------------------------------------------------------------------
 
 
-def shown(fault: Fault) -> str:
+def tests_of(fault: Fault) -> str:
     return ", ".join(dict.fromkeys(str(test) for test in fault.tests))
 
 
@@ -175,15 +175,16 @@ def page(faults: dict[str, Fault]) -> str:
                      "exactly_once | shown by |\n| --- | --- | --- | --- | --- | --- |\n")
         for fault in faults.values():
             if fault.id[0] == letter:
-                cells = [fault.id, fault.text, *fault.answers, shown(fault)]
+                cells = [fault.id, fault.text, *fault.answers, tests_of(fault)]
                 parts.append(f"| {' | '.join(cells)} |\n".replace("|  |", "| |"))
     return "".join(parts)
 
 
 def report(faults: dict[str, Fault]) -> str:
-    lines = ["id\tverdict\tfault\ttests"]
-    lines += [f"{fault.id}\t{fault.verdict}\t{fault.text}\t{shown(fault)}"
-              for fault in faults.values()]
+    lines = ["id\tshown\tverdict\tfault\ttests"]
+    for fault in faults.values():
+        is_shown = "yes" if fault.verdict == "passed" else "no"
+        lines.append(f"{fault.id}\t{is_shown}\t{fault.verdict}\t{fault.text}\t{tests_of(fault)}")
     return "\n".join(lines) + "\n"
 
 

@@ -63,7 +63,7 @@ def test_kafka_is_killed_while_loading(own_kafka_stage: Stage):
     stage.assert_exact()
 
 
-# covers: G-01
+# covers: G-01, N-08
 def test_weir_starts_before_its_servers_do(own_postgres_stage: Stage):
     stage = own_postgres_stage
     stage.send(5000)
