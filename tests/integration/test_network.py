@@ -55,6 +55,15 @@ def test_every_fault_of_the_network_is_survived(stage: Stage):
     assert found["faults"]["all"]["tried"] == found["faults"]["all"]["survived"] == len(KINDS)
 
 
+def test_a_database_on_a_unix_socket_is_hurt_too(stage: Stage):
+    directory = stage.postgres._socket_dir()
+    if directory == "":
+        pytest.skip("this server has no socket: its path would be too long")
+    dsn = f"host={directory} port={stage.postgres.port} user=postgres dbname={stage.database}"
+    found = prove(stage, "--faults", "net-close-database", "--kills", 1, "--dsn", dsn)
+    assert found["faults"]["net-close-database"]["survived"] == 1
+
+
 # ---- brokers whose addresses are of no use -------------------------------------------------------
 
 
@@ -257,7 +266,8 @@ def tls_stage(kafka, tls_postgres, authorities, scratch):
 
 
 def verified(stage: Stage, authority: Authority, host: str = "localhost") -> str:
-    return f"postgresql://postgres@{host}:{stage.postgres.port}/{stage.database}" \
+    # The password is not asked for here; it has to come through a changed connection string unharmed.
+    return f"postgresql://postgres:it%27s%5Ca%20secret@{host}:{stage.postgres.port}/{stage.database}" \
         f"?sslmode=verify-full&sslrootcert={authority.certificate}"
 
 
