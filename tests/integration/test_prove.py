@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from fail_points import program
 from stage import SEED, Stage
-from weir_process import binary, run
+from weir_process import binary, run, wait_until
 
 TIMEOUT_S = 300
 # Those of the network have a test of their own: test_network.py.
@@ -46,6 +46,11 @@ def outcome(stage: Stage, *arguments: object, weir: Path | None = None) -> tuple
     done = prove(stage, "--json", path, *arguments, weir=weir)
     print(done.stdout, done.stderr)
     return done.returncode, json.loads(path.read_text())
+
+
+def assert_clean(stage: Stage) -> None:
+    """A broker may still list a topic for a moment that its controller has deleted."""
+    wait_until(lambda: left_behind(stage) == [], 10, f"an end without {left_behind(stage)}")
 
 
 def kills_in(found: dict) -> int:
@@ -77,7 +82,7 @@ def test_exactly_once_holds(stage: Stage, count_kills):
     text = page.read_text()
     assert "<svg" in text and "the promise held" in text
     assert "src=" not in text and "href=" not in text and "<script" not in text
-    assert left_behind(stage) == []
+    assert_clean(stage)
 
 
 @pytest.mark.parametrize("mode, allowed", [("at_least_once", "doubled"), ("at_most_once", "missing")])
@@ -93,7 +98,8 @@ def test_weaker_modes_hold_what_they_promise(stage: Stage, count_kills, mode: st
 def test_fail_points_are_died_at(stage: Stage, count_kills):
     status, found = outcome(stage, "--kills", 10, "--faults", "fail-point", weir=program())
     assert status == 0 and found["held"]
-    points = [event["point"] for event in found["events"]]
+    # Lives that do not come to their point are killed as usual.
+    points = [event["point"] for event in found["events"] if event["fault"] == "fail-point"]
     assert len(points) == len(set(points)) == found["faults"]["fail-point"]["tried"] > 5
     count_kills(kills_in(found))
 
@@ -134,7 +140,7 @@ def test_an_interrupt_cleans_up(stage: Stage):
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "nothing is proven" in errors
-    assert left_behind(stage) == []
+    assert_clean(stage)
 
 
 def test_what_is_not_there_is_said(stage: Stage):
@@ -144,4 +150,4 @@ def test_what_is_not_there_is_said(stage: Stage):
                             "LOGIN; END IF; END $$")
     done = prove(stage, "--dsn", stage.dsn.replace("postgres@", "stranger@"))
     assert done.returncode == 1 and "needs CREATE on the database" in done.stderr
-    assert left_behind(stage) == []
+    assert_clean(stage)
