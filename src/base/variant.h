@@ -27,6 +27,7 @@
     X(owner_not_compared, "7: an equal generation of another owner is taken for ours")        \
     X(never_fenced, "7: a larger generation is not minded")                                   \
     X(unknown_is_in, "7: a COMMIT without an answer counts as in")                            \
+    X(unknown_is_not_in, "7: what turns out to be in after all is sent again")                \
     X(refused_is_in, "7: a refused step counts as in")                                        \
     X(look_at_one_partition, "7: only the first partition's row is looked at")                \
     X(going_back_unnoticed, "7: an earlier batch in the ledger is taken for the last one")    \
@@ -46,6 +47,7 @@
     X(held_parts_sent_again, "17: a sink that holds a rebuilt batch gets it again")           \
     X(time_of_the_clock, "t: batch times are those of the clock")                             \
     X(seek_forgotten, "sources are not sent back when everything is taken up again")          \
+    X(trim_too_early, "9: frames are trimmed whose batches are not in")                       \
     X(name_not_synced, "log: a new segment's name is not made durable")                       \
     X(failed_write_is_done, "log: a failed write counts as durable")
 

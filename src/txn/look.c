@@ -54,7 +54,7 @@ static void settle(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
     if (part->state != WEIR_PART_DOUBTFUL) {
         return; /* still under way, or settled: its own answer will come */
     }
-    if (is_in) {
+    if (is_in && !WEIR_VARIANT(unknown_is_not_in)) {
         weir_part_move(part, WEIR_PART_IN);
         if (part->is_dropped && txn->sink_states[sink].ledger.rows[p].rows == 0) {
             weir_txn_count_drop(txn, batch, sink, p);

@@ -10,6 +10,7 @@
  *      depends on where it lies, not on how many batches this process has lived for.
  * Checked by tests/unit/txn/test_trim.c. */
 #include "base/fail_point.h"
+#include "base/variant.h"
 #include "txn/txn_internal.h"
 
 int weir_txn_trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err)
@@ -33,5 +34,8 @@ int weir_txn_trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err)
         return WEIR_OK; /* TM1: the next batch trims */
     }
     lsn = lsn < txn->identity_lsn ? lsn : txn->identity_lsn;
+    if (WEIR_VARIANT(trim_too_early)) {
+        lsn = stat.durable_lsn;
+    }
     return WEIR_FAIL_AROUND(log_trim, weir_wal_trim(txn->wal, lsn, err), err);
 }

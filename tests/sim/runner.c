@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "tests/sim/memory.h"
 #include "tests/sim/sim.h"
 
 enum { JOBS_MAX = 64, SEEDS_AT_ONCE = 64, FAILURES_TOLD = 5, HASH_EVERY = 64, SECONDS_MAX = 5 };
@@ -27,7 +28,13 @@ static void play_world(struct sim_world *world, struct sim_outcome *ret)
     ret->event_count = 0;
     memset(ret->struck, 0, sizeof(ret->struck));
     world->outcome = ret;
+    uint64_t blocks = sim_memory_stat().blocks;
     sim_world_run(world);
+    blocks = sim_memory_stat().blocks - blocks;
+    if (blocks != 0) {
+        sim_violation(world, "O-14: %llu blocks of memory are never given back",
+                      (unsigned long long)blocks);
+    }
 }
 
 void sim_play(uint64_t seed, const struct sim_event *only, size_t only_count, bool traced,
