@@ -20,7 +20,7 @@ _weir() {
         return
     fi
     case $before in
-        --data | --dir)
+        --data | --dir | --disk-full-dir)
             _weir_paths -d "$word"
             return
             ;;
@@ -28,7 +28,7 @@ _weir() {
             _weir_words 'exactly_once at_least_once at_most_once' "$word"
             return
             ;;
-        --report | --json)
+        --report | --json | --pipeline)
             _weir_paths -f "$word"
             return
             ;;
@@ -67,7 +67,8 @@ _weir() {
             ;;
         prove)
             _weir_words '--brokers --dsn --mode --kills --faults --seed --rows --report --json
-                --external --pg-restart --kafka-restart --dir --no-progress --help' "$word"
+                --pipeline --external --pg-restart --kafka-restart --disk-full-dir --dir --no-progress
+                --help' "$word"
             ;;
         wal)
             if ((COMP_CWORD == 2)); then
