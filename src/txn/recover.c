@@ -237,6 +237,14 @@ static int check_definition(const struct weir_txn *txn, const struct weir_log_vi
     return WEIR_OK;
 }
 
+/* The P of the highest batch, as the ledgers have it. When P was changed behind that batch its rows keep
+ * the map and not the P; those that lag have it still. */
+static uint32_t old_partitions(const struct weir_txn *txn, const struct evidence *found)
+{
+    return found->highest->partitions != txn->args.partitions ? found->highest->partitions
+                                                              : found->lowest->partitions;
+}
+
 /* Rule 16: P changes only between batches; so does the map. The batch that is to be rebuilt first
  * decides under which: the ledger's rows keep the map of the batch before it. */
 static int check_partitions(struct weir_txn *txn, const struct weir_log_view *view,
@@ -259,7 +267,7 @@ static int check_partitions(struct weir_txn *txn, const struct weir_log_view *vi
                     "output_partitions or partition_by changed while a batch is not in everywhere: "
                     "run once with the old setting (output_partitions = %u) and "
                     "--until-caught-up, then change it",
-                    is_rebuild ? first->partitions : found->highest->partitions);
+                    is_rebuild ? first->partitions : old_partitions(txn, found));
 }
 
 int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct weir_ranges ends,

@@ -40,13 +40,14 @@ static void run_until_committed(struct small_pipeline *small, struct small_proce
 }
 
 /* A start with so many output partitions must stop, and name the setting that is needed. */
-static void expect_asks_for(struct small_pipeline *small, uint32_t partitions, const char *setting)
+static void expect_asks_for(struct small_pipeline *small, const char *dir, uint32_t partitions,
+                            const char *setting)
 {
     struct small_process process;
     struct weir_error err = { 0 };
 
     small->plan.settings.output_partitions = partitions;
-    small_boot(small, "/a", true, &process);
+    small_boot(small, dir, true, &process);
     assert_int_equal(small_run(small, &process, TURNS_MAX, &err), WEIR_ECONFLICT);
     assert_string_equal(err.reason, "partitions_changed");
     assert_non_null(strstr(err.text, setting));
@@ -100,8 +101,8 @@ static void one_of_two_sinks_goes_back_over_a_change_of_partitions(void **state)
     small_finish(&small, "/a");
     weir_memory_go_back(small.second, weir_memory_transaction_count(small.second) - mark);
     small_send(&small, 10);
-    expect_asks_for(&small, 3, "output_partitions = 2");
-    expect_asks_for(&small, 2, "output_partitions = 3");
+    expect_asks_for(&small, "/a", 3, "output_partitions = 2");
+    expect_asks_for(&small, "/a", 2, "output_partitions = 3");
     small.plan.settings.output_partitions = 3;
     small_finish(&small, "/a");
     small_expect_exact(&small);
@@ -138,10 +139,33 @@ static void a_sink_goes_back_while_the_other_is_a_batch_apart(void **state)
     small_close(&process);
     weir_memory_inject(small.database, NULL);
     weir_memory_go_back(small.second, weir_memory_transaction_count(small.second) - mark);
-    expect_asks_for(&small, 3, "output_partitions = 2");
-    expect_asks_for(&small, 2, "output_partitions = 3");
+    expect_asks_for(&small, "/a", 3, "output_partitions = 2");
+    expect_asks_for(&small, "/a", 2, "output_partitions = 3");
     small.plan.settings.output_partitions = 3;
     small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+/* The same without a log: only rows that lag still say under which P the batch was sealed that they
+ * lack. */
+static void the_old_partitions_are_found_without_a_log(void **state)
+{
+    struct small_pipeline small;
+
+    (void)state;
+    small_init(&small,
+               &(struct small_options){ .seed = 6, .two_sinks = true, .output_partitions = 2 });
+    small_send(&small, 10);
+    small_finish(&small, "/a");
+    small.plan.settings.output_partitions = 3;
+    small_finish(&small, "/a"); /* nothing new: P changes behind batch 1 */
+    weir_memory_go_back(small.second, weir_memory_transaction_count(small.second) - 1);
+    expect_asks_for(&small, "/b", 1, "output_partitions = 3");
+    expect_asks_for(&small, "/b", 3, "output_partitions = 2");
+    small.plan.settings.output_partitions = 2;
+    small_send(&small, 10);
+    small_finish(&small, "/b");
     small_expect_exact(&small);
     small_fini(&small);
 }
@@ -233,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_sink_goes_back_over_a_change_of_partitions),
         cmocka_unit_test(one_of_two_sinks_goes_back_over_a_change_of_partitions),
         cmocka_unit_test(a_sink_goes_back_while_the_other_is_a_batch_apart),
+        cmocka_unit_test(the_old_partitions_are_found_without_a_log),
         cmocka_unit_test(at_least_once_looks_before_parts_come_apart),
         cmocka_unit_test(a_list_of_partitions_is_out_of_date),
     };
