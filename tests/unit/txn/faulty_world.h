@@ -27,8 +27,13 @@ struct faulty_world {
     struct weir_memory_database *databases[FAULTY_SINKS_MAX];
     enum weir_txn_mode mode;
     uint32_t sinks, partitions;
-    int64_t records; /* how many the source has */
+    int64_t records; /* how many the source has ... */
+    int64_t lost;    /* ... and the first so many of them it has no more */
+    const char *pipeline;
     struct weir_str definition;
+    int64_t retry_limit_us;
+    /* Called before each turn of a life; NULL: nothing happens. */
+    void (*between)(struct faulty_world *world, int turn);
     enum faulty_kind kind;
     uint64_t skip;
     bool is_armed, has_failed;

@@ -229,6 +229,104 @@ static void a_database_that_went_back_too_far(void **state)
     expect_stop(&world, "/b", "ledger_behind");
 }
 
+static void a_directory_of_another_pipeline(void **state)
+{
+    struct faulty_world world;
+
+    (void)state;
+    faulty_init(&world, 12, 1, 1);
+    live_well(&world, "/a", 4);
+    world.pipeline = "another";
+    expect_stop(&world, "/a", "other_pipeline");
+}
+
+/* Batches are on their way when somebody edits the row: the next look finds a batch that nobody wrote. */
+static void falsify_and_cut(struct faulty_world *world, int turn)
+{
+    if (turn == 20) {
+        last_row(world, 0, 0)->t++;
+        weir_memory_go_back(world->databases[0], 0); /* the lines alone */
+    }
+}
+
+static void a_row_that_nobody_wrote(void **state)
+{
+    struct faulty_world world;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    faulty_init(&world, 13, 1, 2);
+    world.between = falsify_and_cut;
+    assert_int_equal(live(&world, "/a", 60, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "ledger_conflict");
+    faulty_fini(&world);
+}
+
+static void take_the_ledger_away(struct faulty_world *world, int turn)
+{
+    if (turn == 20) {
+        weir_memory_go_back(world->databases[0], UINT32_MAX);
+    }
+}
+
+static void a_ledger_that_goes_away(void **state)
+{
+    struct faulty_world world;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    faulty_init(&world, 14, 1, 2);
+    world.between = take_the_ledger_away;
+    assert_int_equal(live(&world, "/a", 60, &err), WEIR_ECONFLICT);
+    assert_string_equal(err.reason, "ledger_missing");
+    faulty_fini(&world);
+}
+
+static void a_sink_that_stays_away_too_long(void **state)
+{
+    struct faulty_world world;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    faulty_init(&world, 15, 1, 1);
+    live_well(&world, "/a", 4);
+    world.retry_limit_us = 2000000;
+    weir_memory_go_away(world.databases[0], 3);
+    live_well(&world, "/a", 8); /* it is back in time */
+    weir_memory_go_away(world.databases[0], UINT32_MAX);
+    assert_int_equal(live(&world, "/a", 12, &err), WEIR_EAWAY);
+    assert_non_null(strstr(err.text, "gave up after 2 s"));
+    weir_memory_go_away(world.databases[0], 0);
+    live_well(&world, "/a", 12);
+    faulty_expect(&world);
+    faulty_fini(&world);
+}
+
+/* What was sealed can be read no more: it is planned anew when nobody holds it, and only then. */
+static void records_that_are_gone(void **state)
+{
+    struct faulty_world world;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    faulty_init(&world, 16, 1, 2);
+    die_with_batch_3(&world, UINT32_MAX);
+    world.lost = 5;
+    live_well(&world, "/a", 14);
+    faulty_expect(&world);
+    faulty_fini(&world);
+
+    faulty_init(&world, 17, 1, 2);
+    die_with_batch_3(&world, 1);
+    world.lost = 5;
+    assert_int_equal(live(&world, "/a", 14, &err), WEIR_ECONFLICT);
+    assert_non_null(strstr(err.text, "records are gone"));
+    world.lost = 0; /* found again */
+    live_well(&world, "/a", 14);
+    faulty_expect(&world);
+    faulty_fini(&world);
+}
+
 static void a_clock_that_was_wrong_once(void **state)
 {
     struct faulty_world world;
@@ -253,6 +351,11 @@ int main(void)
         cmocka_unit_test(a_name_that_is_taken),
         cmocka_unit_test(other_partitions),
         cmocka_unit_test(a_database_that_went_back_too_far),
+        cmocka_unit_test(a_directory_of_another_pipeline),
+        cmocka_unit_test(a_row_that_nobody_wrote),
+        cmocka_unit_test(a_ledger_that_goes_away),
+        cmocka_unit_test(a_sink_that_stays_away_too_long),
+        cmocka_unit_test(records_that_are_gone),
         cmocka_unit_test(a_clock_that_was_wrong_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
