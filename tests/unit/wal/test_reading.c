@@ -1,0 +1,226 @@
+/* test_reading.c: a log is read back, checked and cut on a disk that fails or has rotted: what is said is
+ * that, and nothing is lost by it. */
+#include <errno.h>
+
+#include "tests/support/sim_io.h"
+#include "tests/unit/wal/log_fixture.h"
+#include "wal/record.h"
+
+enum {
+    SEGMENT_BYTES = WEIR_WAL_SEGMENT_BYTES_MIN,
+    RECORDS = 40, /* some three segments of them */
+    SKIP_MAX = 200,
+    MARK = 1, /* each opening leaves one */
+};
+
+#define LAST "/log/0000000000000003.wal"
+
+static void end(struct sim_disk *disk, struct weir_io *io, weir_wal *wal)
+{
+    sim_disk_kill(disk);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_settle(disk);
+}
+
+static struct sim_disk *make_log(void)
+{
+    struct sim_disk *disk = sim_disk_new(3);
+    struct weir_io *io = sim_disk_boot(disk);
+    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+
+    for (int i = 0; i < RECORDS; i++) {
+        (void)must_append(wal, 1, "some bytes", 10);
+    }
+    end(disk, io, wal);
+    return disk;
+}
+
+/* The last record becomes a torn one. */
+static void tear(struct sim_disk *disk)
+{
+    size_t len = 0;
+    uint8_t *bytes = sim_disk_bytes(disk, LAST, &len);
+    size_t at = len - WAL_BLOCK_BYTES;
+
+    assert_non_null(bytes);
+    while (bytes[at] == 0) {
+        at -= WAL_BLOCK_BYTES;
+    }
+    memset(bytes + at + WAL_RECORD_HEADER_BYTES, 0xee, 4);
+    sim_disk_settle(disk);
+}
+
+static int read_all(weir_wal *wal, uint64_t *ret_count)
+{
+    struct weir_wal_record record = { .lsn = 1 };
+    weir_wal_cursor *cursor = NULL;
+    int rc = weir_wal_cursor_open(wal, 0, &cursor, NULL);
+
+    *ret_count = 0;
+    while (rc == WEIR_OK && record.lsn != 0) {
+        rc = weir_wal_cursor_next(cursor, &record, NULL);
+        *ret_count += rc == WEIR_OK && record.lsn != 0;
+    }
+    weir_wal_cursor_close(cursor);
+    return rc;
+}
+
+static void a_read_that_fails_ends_a_cursor_not_the_log(void **state)
+{
+    int failures = 0;
+
+    (void)state;
+    for (enum sim_op op = SIM_OPEN; op <= SIM_READ; op++) {
+        for (uint64_t skip = 0; skip < SKIP_MAX; skip++) {
+            struct sim_disk *disk = make_log();
+            struct weir_io *io = sim_disk_boot(disk);
+            weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+            uint64_t count = 0;
+
+            sim_disk_fail(disk, op, skip, 1, EIO);
+            int rc = read_all(wal, &count);
+            sim_disk_heal(disk);
+            assert_true(rc == WEIR_EIO || (rc == WEIR_OK && count == RECORDS));
+            failures += rc == WEIR_EIO;
+            skip = rc == WEIR_OK ? SKIP_MAX : skip;
+            assert_int_equal(read_all(wal, &count), WEIR_OK);
+            assert_int_equal(count, RECORDS);
+            (void)must_append(wal, 1, "one more", 8);
+            weir_wal_close(wal);
+            weir_io_close(io);
+            sim_disk_free(disk);
+        }
+    }
+    assert_true(failures >= 2); /* segments are opened, and read */
+}
+
+/* A segment that was good when the log was opened. */
+static void a_segment_that_rots_is_noticed_by_a_cursor(void **state)
+{
+    static const size_t places[] = { 0, 17, WAL_BLOCK_BYTES + 3, 5 * WAL_BLOCK_BYTES + 30 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct sim_disk *disk = make_log();
+        struct weir_io *io = sim_disk_boot(disk);
+        weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+        size_t len = 0;
+        uint64_t count = 0;
+
+        sim_disk_bytes(disk, "/log/0000000000000002.wal", &len)[places[i]] ^= 0x10;
+        assert_int_equal(read_all(wal, &count), WEIR_ECORRUPT);
+        assert_in_range(count, 1, RECORDS - 1); /* what lies before it was read */
+        end(disk, io, wal);
+        sim_disk_free(disk);
+    }
+}
+
+static void checking_and_cutting_may_fail_anywhere(void **state)
+{
+    int failures = 0;
+
+    (void)state;
+    for (enum sim_op op = SIM_OPEN; op < SIM_OP_COUNT; op++) {
+        bool reached = true;
+        for (uint64_t skip = 0; reached; skip++) {
+            struct sim_disk *disk = make_log();
+            struct weir_wal_report seen;
+            struct weir_wal_report report;
+
+            tear(disk);
+            struct weir_io *io = sim_disk_boot(disk);
+            assert_int_equal(weir_wal_verify(io, "/log", NULL, NULL, &seen, NULL), WEIR_OK);
+            assert_int_not_equal(seen.torn_bytes, 0);
+            sim_disk_fail(disk, op, skip, 1, EIO);
+            int rc = weir_wal_verify(io, "/log", NULL, NULL, &report, NULL);
+            if (rc == WEIR_OK) {
+                rc = weir_wal_cut(io, "/log", &seen, NULL);
+            }
+            sim_disk_heal(disk);
+            assert_true(rc == WEIR_OK || rc == WEIR_EIO);
+            reached = rc != WEIR_OK;
+            failures += reached;
+            assert_int_equal(weir_wal_verify(io, "/log", NULL, NULL, &report, NULL), WEIR_OK);
+            assert_int_equal(report.last_lsn, seen.last_lsn);
+            assert_int_equal(report.record_count, RECORDS + MARK - 1);
+            weir_io_close(io);
+            sim_disk_free(disk);
+            assert_true(skip < SKIP_MAX);
+        }
+    }
+    assert_true(failures >= 10);
+}
+
+static int refuse(void *context, const struct weir_wal_place *place,
+                  const struct weir_wal_record *record, struct weir_error *err)
+{
+    uint64_t *left = context;
+
+    (void)place;
+    (void)record;
+    return (*left)-- == 0 ? weir_error_set(err, WEIR_EDATA, "enough") : WEIR_OK;
+}
+
+static void a_visitor_may_end_the_reading(void **state)
+{
+    struct sim_disk *disk = make_log();
+    struct weir_io *io = sim_disk_boot(disk);
+    struct weir_wal_report report;
+
+    (void)state;
+    for (uint64_t after = 0; after < RECORDS; after++) {
+        uint64_t left = after;
+        assert_int_equal(weir_wal_verify(io, "/log", refuse, &left, &report, NULL), WEIR_EDATA);
+    }
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
+static void options_of_another_version_are_refused(void **state)
+{
+    const struct weir_wal_options options = { .size_bytes = 1 };
+    struct sim_disk *disk = make_log();
+    struct weir_io *io = sim_disk_boot(disk);
+    weir_wal *wal = NULL;
+
+    (void)state;
+    assert_int_equal(weir_wal_open(io, "/log", &options, &wal, NULL), WEIR_EINVAL);
+    assert_null(wal);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
+/* A mark beyond the end means the end: nothing that is not written yet may be given up. */
+static void trimming_goes_no_further_than_the_end(void **state)
+{
+    struct sim_disk *disk = make_log();
+    struct weir_io *io = sim_disk_boot(disk);
+    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+    struct weir_wal_stat stat;
+
+    (void)state;
+    assert_int_equal(weir_wal_trim(wal, UINT64_MAX, NULL), WEIR_OK);
+    for (int i = 0; i < RECORDS; i++) {
+        uint64_t lsn = must_append(wal, 1, "some bytes", 10);
+        assert_int_equal(count_from(wal, lsn), 1);
+    }
+    weir_wal_stat(wal, &stat);
+    assert_in_range(stat.first_lsn, 2, RECORDS + 2 * MARK + 1);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_read_that_fails_ends_a_cursor_not_the_log),
+        cmocka_unit_test(a_segment_that_rots_is_noticed_by_a_cursor),
+        cmocka_unit_test(checking_and_cutting_may_fail_anywhere),
+        cmocka_unit_test(a_visitor_may_end_the_reading),
+        cmocka_unit_test(options_of_another_version_are_refused),
+        cmocka_unit_test(trimming_goes_no_further_than_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
