@@ -61,6 +61,13 @@ static const char *some_are_in(struct faulty_world *world)
     return "/a";
 }
 
+/* The next batch begins a segment, in which the identity record is written again. */
+static const char *a_segment_is_full(struct faulty_world *world)
+{
+    live_well(world, "/a", 26);
+    return "/a";
+}
+
 static const char *some_are_sealed(struct faulty_world *world)
 {
     die_with(world, 3, UINT32_MAX);
@@ -123,6 +130,7 @@ static const struct history {
     { "a first life", nothing, 1, 2, WEIR_TXN_EXACTLY_ONCE },
     { "a first life with two sinks", nothing, 2, 1, WEIR_TXN_EXACTLY_ONCE },
     { "a second life", some_are_in, 1, 1, WEIR_TXN_EXACTLY_ONCE },
+    { "a segment is full", a_segment_is_full, 1, 1, WEIR_TXN_EXACTLY_ONCE },
     { "batches are sealed", some_are_sealed, 1, 2, WEIR_TXN_EXACTLY_ONCE },
     { "batches are sealed, at_least_once", some_are_sealed, 1, 1, WEIR_TXN_AT_LEAST_ONCE },
     { "batches are sealed, at_most_once", some_are_sealed, 1, 1, WEIR_TXN_AT_MOST_ONCE },
@@ -155,7 +163,8 @@ static bool play(const struct history *history, enum faulty_kind kind, uint64_t 
     faulty_init(&world, skip + 1, history->sinks, history->partitions);
     world.mode = history->mode;
     const char *dir = history->begin(&world);
-    world.records = 14;
+    int64_t records = world.records < 14 ? 14 : world.records + 8;
+    world.records = records;
     faulty_arm(&world, kind, skip);
     int rc = faulty_live(&world, dir, TURNS_MAX, skip % 2 == 1, &err);
     bool has_failed = faulty_disarm(&world);
@@ -164,7 +173,7 @@ static bool play(const struct history *history, enum faulty_kind kind, uint64_t 
     }
     assert_true(rc == WEIR_OK || has_failed);
     weir_memory_inject(world.databases[0], NULL);
-    live_well(&world, dir, 14);
+    live_well(&world, dir, records);
     faulty_expect(&world);
     faulty_fini(&world);
     return has_failed;
