@@ -63,6 +63,30 @@ enum prove_played prove_play_draining(struct prove_stage *stage, enum prove_faul
     return prove_play_struck(stage, kind, at, NULL); /* a clean end must do no harm either */
 }
 
+/* Of a life that has ended by itself, as it should at its fail point. */
+static enum prove_played judge_end(struct prove_stage *stage, int status, bool asks_for_end)
+{
+    if (asks_for_end && (status == 0 || status == EXIT_TERMINATED)) {
+        return PROVE_MISSED;
+    }
+    return status == EXIT_KILLED
+               ? PROVE_PLAYED
+               : prove_play_give_up(stage, "it did not die at its fail point", status);
+}
+
+/* The point is not on this life's way, or not so often: it is killed as usual. */
+static enum prove_played end_of_patience(struct prove_stage *stage, bool asks_for_end)
+{
+    struct prove_life *life = prove_holder(stage);
+    double at = prove_stage_now(stage);
+
+    if (prove_life_kill(life)) {
+        (void)prove_play_struck(stage, PROVE_RUNNING, at, NULL);
+        return prove_interrupted() ? PROVE_GAVE_UP : PROVE_MISSED;
+    }
+    return judge_end(stage, life->status, asks_for_end); /* it came to it just now */
+}
+
 /* Waits for the life to die at its fail point. */
 static enum prove_played await_death(struct prove_stage *stage, bool asks_for_end)
 {
@@ -77,17 +101,11 @@ static enum prove_played await_death(struct prove_stage *stage, bool asks_for_en
             prove_life_terminate(life);
         }
         if (commits > POINT_COMMITS_MAX || prove_now() > until || prove_interrupted()) {
-            /* Not on this life's way, or not so often. */
-            return prove_play_make_room(stage) == PROVE_PLAYED ? PROVE_MISSED : PROVE_GAVE_UP;
+            return end_of_patience(stage, asks_for_end);
         }
         prove_sleep(poll_s);
     }
-    if (asks_for_end && (status == 0 || status == EXIT_TERMINATED)) {
-        return PROVE_MISSED;
-    }
-    return status == EXIT_KILLED
-               ? PROVE_PLAYED
-               : prove_play_give_up(stage, "it did not die at its fail point", status);
+    return judge_end(stage, status, asks_for_end);
 }
 
 enum prove_played prove_play_point(struct prove_stage *stage, enum prove_fault kind)
