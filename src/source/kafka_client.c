@@ -119,7 +119,9 @@ static int make_handle(struct kafka_client *client, struct kafka_config *config,
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_closesocket_cb(conf, on_close_socket);
-    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
+    if (client->addresses.count > 0) {
+        rd_kafka_conf_set_resolve_cb(conf, on_resolve);
+    }
     client->handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (client->handle == NULL) {
         rd_kafka_conf_destroy(conf); /* taken only on success */
