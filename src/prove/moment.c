@@ -40,13 +40,14 @@ double prove_now(void)
 
 void prove_sleep(double seconds)
 {
-    double end = prove_now() + seconds;
+    double end = prove_now() + seconds, left = seconds;
 
-    for (double left = seconds; left > 0 && interrupted == 0; left = end - prove_now()) {
+    while (left > 0 && interrupted == 0) {
         /* A signal may go to another thread: never sleep past a turn. */
         double turn = left < 0.2 ? left : 0.2;
         struct timespec pause = { .tv_nsec = (long)(turn * NS_PER_S) };
         (void)nanosleep(&pause, NULL);
+        left = end - prove_now();
     }
 }
 

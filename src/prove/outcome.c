@@ -54,15 +54,17 @@ const struct prove_sample *prove_sample_at(const struct prove_outcome *outcome, 
 
 void prove_outcome_break(struct prove_outcome *outcome, const char *fmt, ...)
 {
-    size_t len = strlen(outcome->notes);
+    char *notes = outcome->notes;
+    size_t len = strlen(notes), room = sizeof(outcome->notes);
     va_list list;
 
     outcome->broken++;
-    if (len + 2 < sizeof(outcome->notes)) {
+    if (len + 2 < room) {
         va_start(list, fmt);
-        (void)vsnprintf(outcome->notes + len, sizeof(outcome->notes) - len - 1, fmt, list);
+        (void)vsnprintf(notes + len, room - len - 1, fmt, list);
         va_end(list);
-        strcat(outcome->notes, "\n"); /* a byte was kept for it */
+        len = strlen(notes);
+        memcpy(notes + len, "\n", sizeof("\n")); /* a byte was kept for it */
     }
 }
 

@@ -181,8 +181,9 @@ static void *work(void *context)
         double began = prove_now();
         (void)look(watcher); /* away: the next look finds what became of it */
         double pause = PAUSE_MS / 1000.0 + PAUSE_PER_LOOK * (prove_now() - began);
-        for (; pause > 0 && !atomic_load(&watcher->closing); pause -= PAUSE_MS / 1000.0) {
+        while (pause > 0 && !atomic_load(&watcher->closing)) {
             prove_sleep(PAUSE_MS / 1000.0);
+            pause -= PAUSE_MS / 1000.0;
         }
     }
     for (int i = 0; i < LAST_LOOK_TRIES && !look(watcher) && !prove_interrupted(); i++) {

@@ -49,6 +49,7 @@ void sim_violation(struct sim_world *world, const char *fmt, ...)
 
 uint64_t sim_draw(struct sim_world *world, uint64_t limit)
 {
+    weir_assert(limit > 0);
     return sim_mix(world->seed ^ 0x5c4ed01e, (uint64_t)world->turn << 32 | world->draws++) % limit;
 }
 

@@ -398,14 +398,14 @@ static void a_record_of_another_kind_is_refused(void **state)
 static void a_record_that_says_nothing_is_damage(void **state)
 {
     (void)state;
-    for (uint8_t type = WEIR_FRAME_IDENTITY; type <= WEIR_FRAME_VOID; type++) {
+    for (int type = WEIR_FRAME_IDENTITY; type <= WEIR_FRAME_VOID; type++) {
         struct log log = new_log();
         struct weir_log_view view;
         struct weir_buf bytes = { 0 };
 
-        encode_one(type, &bytes);
+        encode_one((uint8_t)type, &bytes);
         bytes.len--;
-        append(log.wal, type, &bytes);
+        append(log.wal, (uint8_t)type, &bytes);
         assert_int_equal(weir_log_view_read(log.wal, &view, NULL), WEIR_ECORRUPT);
         weir_buf_fini(&bytes);
         end_log(&log);
