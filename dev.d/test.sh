@@ -182,8 +182,8 @@ suite_sim() {
 
 suite_integration() {
     local rc=0
-    # Mostly waiting for servers: two files at a time, each process with servers of its own.
-    local -a select=(--numprocesses 2 --dist loadfile)
+    # Mostly waiting for servers: three files at a time, each process with servers of its own.
+    local -a select=(--numprocesses 3 --dist loadfile)
     build_flavour gcc
     build_fail_points
     [[ -z $TEST_FILTER ]] || select=(-k "$TEST_FILTER")

@@ -200,4 +200,5 @@ def test_repair_leaves_a_log_in_use_alone(stage: Stage):
     assert done.returncode in (DONE, FAILURE), done.stderr
     assert "nothing is torn" in done.stdout or "in use" in done.stderr
     assert weir.term() == DONE
+    weir.finish()  # of a log that is as it was
     stage.assert_exact()

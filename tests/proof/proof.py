@@ -72,12 +72,35 @@ def machine() -> str:
 def save(name: str, files: list[Path], command: str, commit: str) -> None:
     rev = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=10", commit],
                          capture_output=True, text=True, check=True).stdout.strip()
-    table = prove_table(files) if files[0].suffix == ".json" else files[0].read_text()
+    table = prove_table(files) if files[0].suffix == ".json" else added_up(files)
     about = {"commit": rev, "day": datetime.date.today().isoformat(), "command": command,
              "machine": machine()}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.tsv").write_text(
         "".join(f"# {key}: {value}\n" for key, value in about.items()) + table)
+
+
+def added_up(files: list[Path]) -> str:
+    """Several tables of one kind: rows of the same first column become one, and their numbers a sum;
+    ranges of seeds grow from the lowest to the highest."""
+    if len(files) == 1:
+        return files[0].read_text()
+    total: dict[str, dict[str, str]] = {}
+    for path in files:
+        with path.open() as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                key = next(iter(row.values()))
+                total[key] = {c: joined(c, total[key][c], v) for c, v in row.items()} \
+                    if key in total else row
+    rows = list(total.values())
+    return "".join("\t".join(cells) + "\n" for cells in [rows[0].keys(), *(r.values() for r in rows)])
+
+
+def joined(column: str, one: str, other: str) -> str:
+    if one == other == "" or not other.replace(".", "", 1).isdigit():
+        return one
+    pick = {"from": min, "to": max}.get(column, lambda a, b: a + b)
+    return f"{pick(float(one), float(other)):.15g}"
 
 
 PROVE_COLUMNS = ("fault", "tried", "survived", "lost", "doubled", "p50_s", "p99_s", "max_s")
