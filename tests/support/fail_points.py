@@ -374,6 +374,9 @@ NEVER = {"exactly_once": ("recover_drop",), "at_least_once": ("recover_drop",), 
 
 # Steps that have no way to fail, for which the order is refused.
 CANNOT_FAIL = ("sink_row_count", "done_publish", "stop_request", "stop_unlock")
+# Nothing can fail behind these: a part that the sink took to be sent again is on its way, and may be in
+# before anybody asks for it once more, which the sink rightly takes for misuse.
+CANNOT_FAIL_AFTER = ("recover_resend",)
 
 
 def scene_of(point: str, mode: str) -> Scene:
@@ -386,4 +389,5 @@ def is_possible(point: str, mode: str) -> bool:
 
 
 def can_fail(point: str) -> bool:
-    return step_of(point) not in CANNOT_FAIL
+    after = CANNOT_FAIL_AFTER if point.endswith("_after") else ()
+    return step_of(point) not in CANNOT_FAIL + after
