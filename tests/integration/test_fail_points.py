@@ -90,12 +90,19 @@ class Troupe:
         if len(open_points) >= DEATHS_IN_A_ROW:
             self.recover(regular, open_points)
 
+    def begin(self, player: Player) -> None:
+        """A first life without a fault. One that fails is told as well: nobody sees a thread end."""
+        try:
+            player.send()
+            player.recover()
+        except Exception as problem:  # noqa: BLE001
+            self.failures.append(f"before any point: {problem}")
+
     def work(self, number: int) -> None:
         regular = self.player(f"player{number}")
         open_points: list[str] = []
         try:
-            regular.send()
-            regular.recover()
+            self.begin(regular)
             while True:
                 point = self.points.get_nowait()
                 try:
@@ -105,8 +112,7 @@ class Troupe:
                     open_points.clear()
                     regular.stage.close()
                     regular = self.player(f"after_{point}")
-                    regular.send()
-                    regular.recover()
+                    self.begin(regular)
         except queue.Empty:
             try:
                 self.recover(regular, open_points)

@@ -151,118 +151,96 @@ def short_of(seen: float, wanted: float) -> str:
     return "" if seen >= wanted else f"; **{number(wanted)} wanted**"
 
 
-def say_schedules() -> tuple[str, str]:
-    result = load("sim")
-    if result is None:
-        return "not run", ""
-    played, failed = result.sum("schedules"), result.sum("violations")
-    return (f"{number(played)}, {number(failed)} violations{short_of(played, SCHEDULES_WANTED)}",
-            result.about["commit"])
+def tell_schedules(result: Result) -> str:
+    played = result.sum("schedules")
+    return (f"{number(played)}, {number(result.sum('violations'))} violations"
+            f"{short_of(played, SCHEDULES_WANTED)}")
 
 
-def say_variants() -> tuple[str, str]:
-    result = load("variants")
-    if result is None:
-        return "not run", ""
+def tell_variants(result: Result) -> str:
     caught = [row for row in result.rows if row["caught"] == "yes"]
     most = max((int(row["seeds"]) for row in caught), default=0)
-    return (f"{len(caught)} of {len(result.rows)}, the last after {number(most)} seeds",
-            result.about["commit"])
+    return f"{len(caught)} of {len(result.rows)}, the last after {number(most)} seeds"
 
 
-def say_exhaustive() -> tuple[str, str]:
-    result = load("exhaustive")
-    if result is None:
-        return "not run", ""
-    return (f"{number(result.sum('played'))} histories, {number(result.sum('failed'))} failed",
-            result.about["commit"])
+def tell_exhaustive(result: Result) -> str:
+    return f"{number(result.sum('played'))} histories, {number(result.sum('failed'))} failed"
 
 
-def say_kills() -> tuple[str, str]:
-    said, commit = [], ""
-    for mode in MODES:
-        result = load(f"prove-{mode}")
-        if result is None:
-            said.append(f"{mode}: not run")
-            continue
-        about, total = result.about, next(r for r in result.rows if r["fault"] == "all")
-        wanted = short_of(float(total["tried"]), KILLS_WANTED) if mode == MODES[0] else ""
-        flight = "" if mode == MODES[0] else f", {number(float(about['outside_flight']))} not in flight"
-        said.append(f"{mode}: {number(float(total['tried']))} faults, {number(float(about['missing']))} "
-                    f"missing, {number(float(about['doubled']))} doubled of "
-                    f"{number(float(about['sent']))} rows{flight}{wanted}")
-        commit = about["commit"]
-    return "; ".join(said), commit
+def tell_prove(result: Result) -> str:
+    tried = {row["fault"]: float(row["tried"]) for row in result.rows}
+    kills = sum(count for fault, count in tried.items() if fault.startswith("kill"))
+    about = {key: float(value) for key, value in result.about.items()
+             if key in ("missing", "doubled", "sent", "outside_flight")}
+    told = (f"{number(kills)} kills and {number(tried['all'] - kills)} other faults: "
+            f"{number(about['missing'])} missing, {number(about['doubled'])} doubled of "
+            f"{number(about['sent'])} rows")
+    if about["missing"] + about["doubled"] > 0:
+        told += f", {number(about['outside_flight'])} of these not in flight at a fault"
+    return told
 
 
-def say_links() -> tuple[str, str]:
-    result = load("network")
-    if result is None:
-        return "not run", ""
+def tell_kills(result: Result) -> str:
+    kills = sum(float(row["tried"]) for row in result.rows if row["fault"].startswith("kill"))
+    return tell_prove(result) + short_of(kills, KILLS_WANTED)
+
+
+def tell_links(result: Result) -> str:
     kinds = [row for row in result.rows if row["fault"] != "all"]
     least = min(int(float(row["tried"])) for row in kinds)
-    return (f"{len(kinds)} kinds and endpoints, {least} or more each, {result.about['missing']} missing, "
-            f"{result.about['doubled']} doubled{short_of(least, LINK_FAULTS_WANTED)}",
-            result.about["commit"])
+    return (f"{len(kinds)} kinds and endpoints, {least} or more each, {result.about['missing']} "
+            f"missing, {result.about['doubled']} doubled{short_of(least, LINK_FAULTS_WANTED)}")
 
 
-def say_points() -> tuple[str, str]:
-    result = load("fail-points")
-    if result is None:
-        return "not run", ""
+def tell_points(result: Result) -> str:
     names = {row["point"] for row in result.rows}
-    wrong = [row for row in result.rows if row["result"] != "passed"]
-    return (f"{len(names)} points, {number(len(result.rows))} deaths and failures, {len(wrong)} wrong",
-            result.about["commit"])
+    wrong = sum(row["result"] != "passed" for row in result.rows)
+    return f"{len(names)} points, {number(len(result.rows))} deaths and failures, {wrong} wrong"
 
 
-def say_fuzz() -> tuple[str, str]:
-    result = load("fuzz")
-    if result is None:
-        return "not run", ""
+def tell_fuzz(result: Result) -> str:
     least = min(int(float(row["seconds"])) for row in result.rows)
     return (f"{len(result.rows)} targets, {least} s or more each, {number(result.sum('runs'))} inputs, "
-            f"{result.sum('findings')} findings{short_of(least, FUZZ_SECONDS_WANTED)}",
-            result.about["commit"])
+            f"{result.sum('findings')} findings{short_of(least, FUZZ_SECONDS_WANTED)}")
 
 
-def say_coverage() -> tuple[str, str]:
-    result = load("coverage")
-    if result is None:
-        return "not run", ""
+def tell_coverage(result: Result) -> str:
     total = next(row for row in result.rows if row["file"] == "total")
     percent = float(total["branch_percent"])
-    return f"{percent:.1f} % of branches{short_of(percent, COVERAGE_WANTED)}", result.about["commit"]
+    return f"{percent:.1f} % of branches{short_of(percent, COVERAGE_WANTED)}"
 
 
-def say_catalogue() -> tuple[str, str]:
-    result = load("catalogue")
-    if result is None:
-        return "not run", ""
+def tell_catalogue(result: Result) -> str:
     shown = sum(row["shown"] == "yes" for row in result.rows)
-    return (f"{shown} of {len(result.rows)} rows{short_of(shown, CATALOGUE_WANTED)}",
-            result.about["commit"])
+    return f"{shown} of {len(result.rows)} rows{short_of(shown, CATALOGUE_WANTED)}"
 
 
+KILLED = "real kills, on real PostgreSQL and Kafka, "
+KILLED_IN_TEST = "`test_prove.py`, `test_kills.py`"
+# What, the name of its result, what tells it, what every `./dev test` does of it.
 FIGURES = (
-    ("schedules of the simulator", say_schedules, "`./dev test sim`"),
-    ("pairs of a crash and a crash in its recovery, all; n-th call fails, all n", say_exhaustive,
-     "all, in `./dev test sim`"),
-    ("rules left out that are noticed", say_variants, "all, in `./dev test sim`"),
-    ("faults on real PostgreSQL and Kafka", say_kills, "`test_prove.py`, `test_kills.py`"),
-    ("fail points died at, in each mode", say_points, "all, in `test_fail_points.py`"),
-    ("faults of the network, each at broker and database", say_links, "one each"),
-    ("inputs made up for decoders", say_fuzz, "the corpus"),
-    ("branches of `wal/` and `src/txn` that tests take", say_coverage, "`./dev coverage`"),
-    ("rows of the catalogue of faults with a passing test", say_catalogue, "counted at its end"),
+    ("schedules of the simulator", "sim", tell_schedules, "`./dev test sim`"),
+    ("pairs of a crash and a crash in its recovery, all; n-th call fails, all n", "exhaustive",
+     tell_exhaustive, "all, in `./dev test sim`"),
+    ("rules left out that are noticed", "variants", tell_variants, "all, in `./dev test sim`"),
+    (KILLED + "exactly_once", "prove-exactly_once", tell_kills, KILLED_IN_TEST),
+    (KILLED + "at_least_once", "prove-at_least_once", tell_prove, KILLED_IN_TEST),
+    (KILLED + "at_most_once", "prove-at_most_once", tell_prove, KILLED_IN_TEST),
+    ("fail points died at, in each mode", "fail-points", tell_points, "all, in `test_fail_points.py`"),
+    ("faults of the network, each at broker and database", "network", tell_links, "one each"),
+    ("inputs made up for decoders", "fuzz", tell_fuzz, "the corpus"),
+    ("branches of `wal/` and `src/txn` that tests take", "coverage", tell_coverage, "`./dev coverage`"),
+    ("rows of the catalogue of faults with a passing test", "catalogue", tell_catalogue,
+     "counted at its end"),
 )
 
 
 def figures() -> str:
     rows = []
-    for what, say, in_test in FIGURES:
-        said, commit = say()
-        rows.append([what, in_test, said, f"`{commit}`" if commit else ""])
+    for what, name, tell, in_test in FIGURES:
+        result = load(name)
+        told = ["not run", ""] if result is None else [tell(result), f"`{result.about['commit']}`"]
+        rows.append([what, in_test, *told])
     return table(rows, ["what", "in every `./dev test`", "run once", "build"])
 
 

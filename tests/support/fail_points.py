@@ -113,6 +113,7 @@ class Player:
         """Not idempotent, which would take half a second to begin, but never sent twice either, nor
         out of order: a message that is not taken at once is an error."""
         refused: list[object] = []
+        is_new = self.producer is None
         self.producer = self.producer or Producer(
             {"bootstrap.servers": self.stage.kafka.bootstrap, "enable.idempotence": False,
              "message.send.max.retries": 0, "max.in.flight.requests.per.connection": 1,
@@ -125,6 +126,11 @@ class Player:
         for partition, value in messages:
             self.producer.produce(self.stage.topic_name, value, None, partition,
                                   on_delivery=delivered)
+            if is_new:
+                # librdkafka lays aside what is sent to a topic that it does not know yet, and may let
+                # the next message overtake it.
+                self.producer.flush()
+                is_new = False
         self.producer.flush()
         assert not refused, refused
 
