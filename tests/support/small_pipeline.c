@@ -236,18 +236,32 @@ int small_run(struct small_pipeline *small, struct small_process *process, int t
     return WEIR_OK;
 }
 
-void small_finish(struct small_pipeline *small, const char *dir)
+void small_must_run(struct small_pipeline *small, struct small_process *process, int turns)
 {
-    enum { TURNS_MAX = 100000 };
-    struct small_process process;
     struct weir_error err = { 0 };
+    int rc = small_run(small, process, turns, &err);
 
-    small_boot(small, dir, true, &process);
-    int rc = small_run(small, &process, TURNS_MAX, &err);
     if (rc != WEIR_OK) {
         print_error("%s\n", err.text);
     }
     assert_int_equal(rc, WEIR_OK);
+}
+
+struct weir_status small_status(const struct small_process *process)
+{
+    struct weir_status ret;
+
+    weir_engine_status(process->engine, &ret);
+    return ret;
+}
+
+void small_finish(struct small_pipeline *small, const char *dir)
+{
+    enum { TURNS_MAX = 100000 };
+    struct small_process process;
+
+    small_boot(small, dir, true, &process);
+    small_must_run(small, &process, TURNS_MAX);
     assert_true(weir_engine_is_finished(process.engine));
     small_close(&process);
 }

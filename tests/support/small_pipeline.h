@@ -56,6 +56,9 @@ void small_finish(struct small_pipeline *small, const char *dir);
 /* Takes turns until it is finished, fails, or has had as many; returns the code. */
 int small_run(struct small_pipeline *small, struct small_process *process, int turns,
               struct weir_error *err);
+/* The same; fails the test when a turn fails. */
+void small_must_run(struct small_pipeline *small, struct small_process *process, int turns);
+struct weir_status small_status(const struct small_process *process);
 
 /* What the table holds (both together, with two sinks) against what was sent: every number
  * 0 .. sent - 1, each once. */

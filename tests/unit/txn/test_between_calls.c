@@ -14,25 +14,6 @@ enum { TURNS_MAX = 5000, PARTITIONS = 2 };
 
 static const struct weir_sink_ops *const server = &weir_memory_sink_ops;
 
-static struct weir_status status_of(const struct small_process *process)
-{
-    struct weir_status ret;
-
-    weir_engine_status(process->engine, &ret);
-    return ret;
-}
-
-static void run(struct small_pipeline *small, struct small_process *process, int turns)
-{
-    struct weir_error err = { 0 };
-    int rc = small_run(small, process, turns, &err);
-
-    if (rc != WEIR_OK) {
-        print_error("%s\n", err.text);
-    }
-    assert_int_equal(rc, WEIR_OK);
-}
-
 /* --- Rule 6: another starter ---------------------------------------------------------------- */
 
 static struct small_pipeline *crowded; /* NULL: nobody else comes */
@@ -47,11 +28,11 @@ static void another_comes_and_goes(struct small_pipeline *small)
 
     weir_memory_inject(small->second, &never);
     small_boot(small, "/b", false, &other);
-    for (int i = 0; i < TURNS_MAX && status_of(&other).sealed == 0; i++) {
-        run(small, &other, 1);
+    for (int i = 0; i < TURNS_MAX && small_status(&other).sealed == 0; i++) {
+        small_must_run(small, &other, 1);
     }
-    run(small, &other, 20);
-    assert_int_equal(status_of(&other).committed, 0);
+    small_must_run(small, &other, 20);
+    assert_int_equal(small_status(&other).committed, 0);
     small_close(&other);
     weir_memory_inject(small->second, NULL);
     small_send(small, 6); /* who plans batch 1 from now on makes it a larger one */
@@ -161,10 +142,10 @@ static void add_locks(struct small_pipeline *small, struct weir_sink_ops *ops)
 /* Sends and gathers as many batches as can be in flight before the first may commit. */
 static void fill(struct small_pipeline *small, struct small_process *process)
 {
-    run(small, process, 10);
+    small_must_run(small, process, 10);
     sim_disk_hold_writes(small->disk, true);
     small_send(small, 60);
-    run(small, process, 50);
+    small_must_run(small, process, 50);
     assert_true(locks_of(1)[0] && locks_of(2)[0]);
     sim_disk_hold_writes(small->disk, false);
 }
@@ -189,9 +170,9 @@ static void later_upserts_are_rolled_back_before_a_batch_is_sent_again(void **st
                 .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 1, .partition = 0, .count = 1 });
         small_boot(&small, "/a", false, &process);
         fill(&small, &process);
-        run(&small, &process, TURNS_MAX);
-        assert_int_equal(status_of(&process).reconnects, 1);
-        assert_true(status_of(&process).caught_up);
+        small_must_run(&small, &process, TURNS_MAX);
+        assert_int_equal(small_status(&process).reconnects, 1);
+        assert_true(small_status(&process).caught_up);
         small_close(&process);
         small_expect_exact(&small);
         small_fini(&small);
@@ -225,18 +206,18 @@ static void later_upserts_are_rolled_back_before_any_batch_is_sent_again(void **
     add_locks(&small, &ops);
     ops.poll = poll_and_cut;
     small_boot(&small, "/a", false, &process);
-    run(&small, &process, 10);
+    small_must_run(&small, &process, 10);
     sim_disk_hold_writes(small.disk, true);
     small_send(&small, 60);
-    run(&small, &process, 50);
+    small_must_run(&small, &process, 50);
     assert_true(locks_of(2)[0] && locks_of(3)[0]);
     cut = 2;
-    run(&small, &process, 200);
-    assert_int_equal(status_of(&process).reconnects, 1);
-    assert_int_equal(status_of(&process).committed, 0);
+    small_must_run(&small, &process, 200);
+    assert_int_equal(small_status(&process).reconnects, 1);
+    assert_int_equal(small_status(&process).committed, 0);
     sim_disk_hold_writes(small.disk, false);
-    run(&small, &process, TURNS_MAX);
-    assert_true(status_of(&process).caught_up);
+    small_must_run(&small, &process, TURNS_MAX);
+    assert_true(small_status(&process).caught_up);
     small_close(&process);
     small_expect_exact(&small);
     small_fini(&small);
@@ -265,8 +246,8 @@ static void later_upserts_are_rolled_back_before_a_row_is_searched_for(void **st
         weir_memory_refuse(small.database, is_of_batch_1, NULL);
         small_boot(&small, "/a", false, &process);
         fill(&small, &process);
-        run(&small, &process, TURNS_MAX);
-        assert_true(status_of(&process).caught_up);
+        small_must_run(&small, &process, TURNS_MAX);
+        assert_true(small_status(&process).caught_up);
         small_close(&process);
         struct small_verdict verdict = small_judge(&small);
         assert_int_equal(verdict.missing, 1); /* it is a dead letter */

@@ -12,31 +12,13 @@
 
 enum { TURNS_MAX = 100000 };
 
-static struct weir_status status_of(const struct small_process *process)
-{
-    struct weir_status ret;
-
-    weir_engine_status(process->engine, &ret);
-    return ret;
-}
-
-static void expect_ok(int rc, const struct weir_error *err)
-{
-    if (rc != WEIR_OK) {
-        print_error("%s\n", err->text);
-    }
-    assert_int_equal(rc, WEIR_OK);
-}
-
 static void run_until_committed(struct small_pipeline *small, struct small_process *process,
                                 uint64_t batch)
 {
-    struct weir_error err = { 0 };
-
-    for (int i = 0; i < 4000 && status_of(process).committed < batch; i++) {
-        expect_ok(small_run(small, process, 1, &err), &err);
+    for (int i = 0; i < 4000 && small_status(process).committed < batch; i++) {
+        small_must_run(small, process, 1);
     }
-    assert_int_equal(status_of(process).committed, batch);
+    assert_int_equal(small_status(process).committed, batch);
 }
 
 /* A start with so many output partitions must stop, and name the setting that is needed. */
@@ -62,7 +44,6 @@ static void a_sink_goes_back_over_a_change_of_partitions(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 1, .output_partitions = 1 });
@@ -75,7 +56,7 @@ static void a_sink_goes_back_over_a_change_of_partitions(void **state)
     run_until_committed(&small, &process, 4);
     weir_memory_go_back(small.database, weir_memory_transaction_count(small.database) - before);
     small_send(&small, 10);
-    expect_ok(small_run(&small, &process, 4000, &err), &err);
+    small_must_run(&small, &process, 4000);
     small_close(&process);
     small_expect_exact(&small);
     small_fini(&small);
@@ -115,7 +96,6 @@ static void a_sink_goes_back_while_the_other_is_a_batch_apart(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small,
@@ -132,8 +112,8 @@ static void a_sink_goes_back_while_the_other_is_a_batch_apart(void **state)
             .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 6, .partition = 1, .count = 1000 });
     small_send(&small, 10);
     small_boot(&small, "/a", false, &process);
-    for (int i = 0; i < 4000 && status_of(&process).reconnects < 2; i++) {
-        expect_ok(small_run(&small, &process, 1, &err), &err);
+    for (int i = 0; i < 4000 && small_status(&process).reconnects < 2; i++) {
+        small_must_run(&small, &process, 1);
     }
     sim_disk_kill(small.disk);
     small_close(&process);
@@ -197,7 +177,6 @@ static void at_least_once_looks_before_parts_come_apart(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
     struct watch watch = { .at = { 0 } };
 
     (void)state;
@@ -211,7 +190,7 @@ static void at_least_once_looks_before_parts_come_apart(void **state)
     weir_memory_go_back(small.database, 1);
     watch.at[watch.at[0] == watch.at[1] ? 1 : 0] = 2; /* parts get in in their order */
     small_send(&small, 30);
-    expect_ok(small_run(&small, &process, 4000, &err), &err);
+    small_must_run(&small, &process, 4000);
     assert_int_equal(watch.apart_max, 1);
     struct small_verdict verdict = small_judge(&small);
     assert_int_equal(verdict.missing, 0);
@@ -228,7 +207,6 @@ static void a_list_of_partitions_is_out_of_date(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
     char text[32];
 
     (void)state;
@@ -237,15 +215,15 @@ static void a_list_of_partitions_is_out_of_date(void **state)
     small_finish(&small, "/a");
     small_boot(&small, "/a", true, &process);
     weir_memory_go_away(small.database, 1);
-    expect_ok(small_run(&small, &process, 1, &err), &err);
-    assert_string_equal(status_of(&process).phase, "claiming");
+    small_must_run(&small, &process, 1);
+    assert_string_equal(small_status(&process).phase, "claiming");
     assert_true(weir_memory_topic_add_partition(small.topic));
     (void)snprintf(text, sizeof(text), "%lld", (long long)small.sent++);
     assert_int_equal(
         weir_memory_topic_append(small.topic, 2, (struct weir_str){ 0 }, weir_str_from(text), 0),
         0);
     small_finish(&small, "/b");
-    expect_ok(small_run(&small, &process, TURNS_MAX, &err), &err);
+    small_must_run(&small, &process, TURNS_MAX);
     small_close(&process);
     small_expect_exact(&small);
     small_fini(&small);

@@ -18,14 +18,6 @@ static void trace_init(void **state, struct small_pipeline *ret, struct small_op
     small_init(ret, &options);
 }
 
-static struct weir_status status_of(const struct small_process *process)
-{
-    struct weir_status ret;
-
-    weir_engine_status(process->engine, &ret);
-    return ret;
-}
-
 /* Turns until batch n is sealed, but cannot get in: its COMMIT never arrives. */
 static void seal_without_commit(struct small_pipeline *small, const char *dir, uint64_t n,
                                 uint32_t partition)
@@ -38,10 +30,10 @@ static void seal_without_commit(struct small_pipeline *small, const char *dir, u
         &(struct weir_memory_injection){
             .fault = WEIR_MEMORY_LOST_BEFORE, .batch = n, .partition = partition, .count = 1000 });
     small_boot(small, dir, false, &process);
-    for (int i = 0; i < 1000 && status_of(&process).sealed < n; i++) {
+    for (int i = 0; i < 1000 && small_status(&process).sealed < n; i++) {
         assert_int_equal(small_run(small, &process, 1, &err), WEIR_OK);
     }
-    assert_true(status_of(&process).sealed >= n);
+    assert_true(small_status(&process).sealed >= n);
     assert_int_equal(small_run(small, &process, 10, &err), WEIR_OK); /* the other parts get in */
     sim_disk_kill(small->disk);
     small_close(&process);
@@ -181,8 +173,8 @@ static void batch_times_rise_though_the_clock_steps_back(void **state)
         small_send(&small, 25);
         small_boot(&small, round % 2 == 0 ? "/a" : "/b", true, &process);
         assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_OK);
-        assert_true(status_of(&process).batch_time_us > last);
-        last = status_of(&process).batch_time_us;
+        assert_true(small_status(&process).batch_time_us > last);
+        last = small_status(&process).batch_time_us;
         small_close(&process);
     }
     small_expect_exact(&small);
@@ -213,7 +205,7 @@ static void at_most_once_drops_and_counts_an_open_fate(void **state)
         verdict = small_judge(&small);
         assert_int_equal(verdict.doubled, 0);
         assert_int_equal(verdict.missing, faults[i] == WEIR_MEMORY_LOST_BEFORE ? 10 : 0);
-        assert_int_equal(status_of(&process).rows_dropped, verdict.missing);
+        assert_int_equal(small_status(&process).rows_dropped, verdict.missing);
         small_close(&process);
         small_fini(&small);
     }
@@ -239,7 +231,7 @@ static void at_least_once_repeats_and_counts_an_open_fate(void **state)
     verdict = small_judge(&small);
     assert_int_equal(verdict.missing, 0);
     assert_int_equal(verdict.doubled, 10);
-    assert_int_equal(status_of(&process).rows_repeated, 10);
+    assert_int_equal(small_status(&process).rows_repeated, 10);
     small_close(&process);
     small_fini(&small);
 }
@@ -322,11 +314,11 @@ static void a_plan_on_its_way_to_the_disk_is_no_other_plan(void **state)
     small_send(&small, 60);
     small_boot(&small, "/a", false, &process);
     assert_int_equal(small_run(&small, &process, 400, &err), WEIR_OK);
-    assert_int_equal(status_of(&process).committed, 6);
+    assert_int_equal(small_status(&process).committed, 6);
     sim_disk_hold_writes(small.disk, true);
     small_send(&small, 20);
     assert_int_equal(small_run(&small, &process, 20, &err), WEIR_OK);
-    assert_int_equal(status_of(&process).sealed, 6); /* 7 and 8 are appended, not yet durable */
+    assert_int_equal(small_status(&process).sealed, 6); /* 7 and 8 are appended, not yet durable */
     weir_memory_go_back(small.database, 1);
     sim_disk_slow_writes(small.disk, true);
     sim_disk_hold_writes(small.disk, false);
@@ -409,7 +401,7 @@ static void a_generation_that_is_given_out_twice_is_told_apart(void **state)
                            .fault = WEIR_MEMORY_LOST_BEFORE, .batch = 2, .count = 1000 });
     small_send(&small, 4);
     small_boot(&small, "/a", false, &a);
-    for (int i = 0; i < 1000 && status_of(&a).sealed < 2; i++) {
+    for (int i = 0; i < 1000 && small_status(&a).sealed < 2; i++) {
         assert_int_equal(small_run(&small, &a, 1, &err), WEIR_OK);
     }
     weir_memory_inject(small.database, NULL);
@@ -439,11 +431,11 @@ static void a_sink_that_went_back_gets_a_larger_generation(void **state)
     small_send(&small, 10);
     small_boot(&small, "/a", false, &process);
     assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
-    uint64_t generation = status_of(&process).generation;
+    uint64_t generation = small_status(&process).generation;
     weir_memory_go_back(small.database, weir_memory_transaction_count(small.database) - before);
     small_send(&small, 10);
     assert_int_equal(small_run(&small, &process, 2000, &err), WEIR_OK);
-    assert_true(status_of(&process).generation > generation);
+    assert_true(small_status(&process).generation > generation);
     small_expect_exact(&small);
     small_close(&process);
     small_fini(&small);

@@ -27,25 +27,6 @@ static void init(struct small_pipeline *small, const struct small_options *optio
     small->plan.settings.log_retain_bytes = RETAIN_BYTES;
 }
 
-static struct weir_status status_of(const struct small_process *process)
-{
-    struct weir_status ret;
-
-    weir_engine_status(process->engine, &ret);
-    return ret;
-}
-
-static void run(struct small_pipeline *small, struct small_process *process, int turns)
-{
-    struct weir_error err = { 0 };
-    int rc = small_run(small, process, turns, &err);
-
-    if (rc != WEIR_OK) {
-        print_error("%s\n", err.text);
-    }
-    assert_int_equal(rc, WEIR_OK);
-}
-
 /* --- What goes ------------------------------------------------------------------------------ */
 
 /* TM2: no life sees so much as one segment filled. */
@@ -83,11 +64,11 @@ static void lives_that_end_with_a_sealed_batch_leave_a_short_log(void **state)
                                                             .partition = UINT32_MAX,
                                                             .count = UINT32_MAX });
         small_boot(&small, "/a", false, &process);
-        for (int i = 0; i < 1000 && status_of(&process).sealed < life; i++) {
-            run(&small, &process, 1);
+        for (int i = 0; i < 1000 && small_status(&process).sealed < life; i++) {
+            small_must_run(&small, &process, 1);
         }
-        assert_int_equal(status_of(&process).sealed, life);
-        assert_int_equal(status_of(&process).committed, life - 1);
+        assert_int_equal(small_status(&process).sealed, life);
+        assert_int_equal(small_status(&process).committed, life - 1);
         assert_in_range(sim_disk_used_bytes(small.disk), 1, LOG_BYTES_MAX);
         sim_disk_kill(small.disk);
         small_close(&process);
@@ -116,16 +97,16 @@ static void lives_that_never_hear_of_a_commit_leave_a_short_log(void **state)
                                                             .partition = UINT32_MAX,
                                                             .count = 1 });
         small_boot(&small, "/a", false, &process);
-        run(&small, &process, 1);
+        small_must_run(&small, &process, 1);
         before = weir_memory_transaction_count(small.database);
         for (int i = 0; i < 1000; i++) {
             if (weir_memory_transaction_count(small.database) > before) {
                 break;
             }
-            run(&small, &process, 1);
+            small_must_run(&small, &process, 1);
         }
-        assert_int_equal(status_of(&process).sealed, life);
-        assert_int_equal(status_of(&process).committed, life - 1);
+        assert_int_equal(small_status(&process).sealed, life);
+        assert_int_equal(small_status(&process).committed, life - 1);
         assert_in_range(sim_disk_used_bytes(small.disk), 1, LOG_BYTES_MAX);
         sim_disk_kill(small.disk);
         small_close(&process);
@@ -172,7 +153,7 @@ static void a_power_cut_leaves_a_log_with_its_identity(void **state)
         small.plan.settings.log_retain_bytes = 0;
         small_send(&small, 100);
         small_boot(&small, "/a", false, &process);
-        run(&small, &process, turns);
+        small_must_run(&small, &process, turns);
         sim_disk_power_cut(small.disk);
         small_close(&process);
         read_log(&small, &view);

@@ -10,22 +10,6 @@
 
 enum { TURNS_MAX = 100000 };
 
-static struct weir_status status_of(const struct small_process *process)
-{
-    struct weir_status ret;
-
-    weir_engine_status(process->engine, &ret);
-    return ret;
-}
-
-static void expect_ok(int rc, const struct weir_error *err)
-{
-    if (rc != WEIR_OK) {
-        print_error("%s\n", err->text);
-    }
-    assert_int_equal(rc, WEIR_OK);
-}
-
 static void fail_commits(struct small_pipeline *small, enum weir_memory_fault fault, uint64_t batch,
                          uint32_t partition, uint32_t count)
 {
@@ -39,14 +23,13 @@ static void fail_commits(struct small_pipeline *small, enum weir_memory_fault fa
 static void seal_and_kill(struct small_pipeline *small, const char *dir, uint64_t n)
 {
     struct small_process process;
-    struct weir_error err = { 0 };
 
     fail_commits(small, WEIR_MEMORY_LOST_BEFORE, n, UINT32_MAX, 1000);
     small_boot(small, dir, false, &process);
-    for (int i = 0; i < 1000 && status_of(&process).sealed < n; i++) {
-        expect_ok(small_run(small, &process, 1, &err), &err);
+    for (int i = 0; i < 1000 && small_status(&process).sealed < n; i++) {
+        small_must_run(small, &process, 1);
     }
-    assert_int_equal(status_of(&process).sealed, n);
+    assert_int_equal(small_status(&process).sealed, n);
     sim_disk_kill(small->disk);
     small_close(&process);
     weir_memory_inject(small->database, NULL);
@@ -60,7 +43,6 @@ static void a_log_is_trimmed_after_a_rebuild(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 1, .batch_rows = 1 });
@@ -70,8 +52,8 @@ static void a_log_is_trimmed_after_a_rebuild(void **state)
     sim_disk_limit(small.disk, 10 << 20);
     small_send(&small, 4500); /* plans of some 18 MB */
     small_boot(&small, "/a", true, &process);
-    expect_ok(small_run(&small, &process, TURNS_MAX, &err), &err);
-    assert_true(status_of(&process).caught_up);
+    small_must_run(&small, &process, TURNS_MAX);
+    assert_true(small_status(&process).caught_up);
     small_close(&process);
     small_expect_exact(&small);
     small_fini(&small);
@@ -80,19 +62,17 @@ static void a_log_is_trimmed_after_a_rebuild(void **state)
 /* The batch that the log has no room for; 0: it went on without trouble. */
 static uint64_t run_out_of_room(struct small_pipeline *small, struct small_process *process)
 {
-    struct weir_error err = { 0 };
-
     small_boot(small, "/a", false, process);
-    expect_ok(small_run(small, process, 10, &err), &err);
+    small_must_run(small, process, 10);
     sim_disk_limit(small->disk, 1); /* no further segment */
     for (int i = 0; i < 20000; i++) {
-        expect_ok(small_run(small, process, 1, &err), &err);
-        if (status_of(process).trouble[0] != '\0' && status_of(process).reconnects == 0) {
+        small_must_run(small, process, 1);
+        if (small_status(process).trouble[0] != '\0' && small_status(process).reconnects == 0) {
             break;
         }
     }
-    expect_ok(small_run(small, process, 200, &err), &err);
-    return status_of(process).sealed + 1;
+    small_must_run(small, process, 200);
+    return small_status(process).sealed + 1;
 }
 
 /* Without room for the plan of n + 1, batch n is still looked after: only when it is in may the log
@@ -108,7 +88,7 @@ static void a_full_log_does_not_hold_up_what_is_sealed(void **state)
     small_send(&small, 2000);
     uint64_t stuck = run_out_of_room(&small, &process);
     assert_in_range(stuck, 3, 1999);
-    assert_int_equal(status_of(&process).committed, stuck - 1);
+    assert_int_equal(small_status(&process).committed, stuck - 1);
     small_close(&process);
     small_fini(&small);
 
@@ -116,8 +96,8 @@ static void a_full_log_does_not_hold_up_what_is_sealed(void **state)
     small_send(&small, 2000);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, stuck - 1, 0, 1);
     assert_int_equal(run_out_of_room(&small, &process), stuck);
-    assert_int_equal(status_of(&process).reconnects, 1);
-    assert_int_equal(status_of(&process).committed, stuck - 1);
+    assert_int_equal(small_status(&process).reconnects, 1);
+    assert_int_equal(small_status(&process).committed, stuck - 1);
     sim_disk_heal(small.disk);
     small_close(&process);
     small_finish(&small, "/a");
@@ -130,22 +110,21 @@ static void trouble_that_is_over_does_not_count_for_the_next(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 3, .batch_rows = 1 });
     small.plan.settings.retry_limit_us = 60 * 1000000;
     small_send(&small, 2000);
     (void)run_out_of_room(&small, &process);
-    assert_true(status_of(&process).trouble[0] != '\0');
+    assert_true(small_status(&process).trouble[0] != '\0');
     sim_disk_heal(small.disk);
-    expect_ok(small_run(&small, &process, 20000, &err), &err);
-    assert_string_equal(status_of(&process).trouble, "");
+    small_must_run(&small, &process, 20000);
+    assert_string_equal(small_status(&process).trouble, "");
     small_expect_exact(&small);
     sim_disk_advance(small.disk, UINT64_C(3600) * 1000000);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 0, UINT32_MAX, 1);
     small_send(&small, 10);
-    expect_ok(small_run(&small, &process, 2000, &err), &err);
+    small_must_run(&small, &process, 2000);
     small_expect_exact(&small);
     small_close(&process);
     small_fini(&small);
@@ -159,19 +138,18 @@ static void a_part_that_was_in_and_is_gone_is_noticed(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 4, .output_partitions = 2 });
     small_send(&small, 60);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 3, 1, 1);
     small_boot(&small, "/a", false, &process);
-    for (int i = 0; i < 1000 && status_of(&process).reconnects == 0; i++) {
-        expect_ok(small_run(&small, &process, 1, &err), &err);
+    for (int i = 0; i < 1000 && small_status(&process).reconnects == 0; i++) {
+        small_must_run(&small, &process, 1);
     }
-    assert_int_equal(status_of(&process).reconnects, 1);
+    assert_int_equal(small_status(&process).reconnects, 1);
     weir_memory_go_back(small.database, 1); /* batch 3 of part 0 */
-    expect_ok(small_run(&small, &process, 4000, &err), &err);
+    small_must_run(&small, &process, 4000);
     small_close(&process);
     small_finish(&small, "/a");
     small_expect_exact(&small);
@@ -210,7 +188,6 @@ static void crash_with_two_sinks(enum weir_delivery delivery, const char *second
     for (int turns = 0; turns < 60; turns++) {
         struct small_pipeline small;
         struct small_process process;
-        struct weir_error err = { 0 };
 
         small_init(&small, &(struct small_options){ .seed = (uint64_t)turns,
                                                     .delivery = delivery,
@@ -221,9 +198,9 @@ static void crash_with_two_sinks(enum weir_delivery delivery, const char *second
         }
         small_send(&small, 100);
         small_boot(&small, "/a", false, &process);
-        expect_ok(small_run(&small, &process, turns - turns / 3, &err), &err);
+        small_must_run(&small, &process, turns - turns / 3);
         sim_disk_hold_writes(small.disk, turns % 5 == 4 && turns > 8); /* the last stay unwritten */
-        expect_ok(small_run(&small, &process, turns / 3, &err), &err);
+        small_must_run(&small, &process, turns / 3);
         sim_disk_power_cut(small.disk);
         sim_disk_hold_writes(small.disk, false);
         weir_memory_inject(small.database, NULL);
@@ -357,7 +334,6 @@ static void a_drop_that_fails_itself_is_counted_once(void **state)
     for (int i = 0; i < 3 * 40; i++) { /* late ones get in after so many turns */
         struct small_pipeline small;
         struct small_process process;
-        struct weir_error err = { 0 };
         int wait = -1;
 
         small_init(&small,
@@ -367,13 +343,13 @@ static void a_drop_that_fails_itself_is_counted_once(void **state)
         fail_commits(&small, faults[i % 3], 4, 0, 1 + (i / 3) % 3);
         small_boot(&small, "/a", true, &process);
         for (int turn = 0; turn < TURNS_MAX && !weir_engine_is_finished(process.engine); turn++) {
-            expect_ok(small_run(&small, &process, 1, &err), &err);
-            wait = wait < 0 && status_of(&process).reconnects != 0 ? i / 3 : wait - (wait > 0);
+            small_must_run(&small, &process, 1);
+            wait = wait < 0 && small_status(&process).reconnects != 0 ? i / 3 : wait - (wait > 0);
             if (wait == 0) {
                 (void)weir_memory_deliver_late(small.database);
             }
         }
-        struct weir_status status = status_of(&process);
+        struct weir_status status = small_status(&process);
         struct small_verdict verdict = small_judge(&small);
         assert_int_equal(verdict.doubled, 0);
         assert_int_equal(status.rows_dropped, verdict.missing);
@@ -390,7 +366,6 @@ static void at_most_once_goes_back_behind_a_change(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 8, .delivery = WEIR_AT_MOST_ONCE });
@@ -403,11 +378,11 @@ static void at_most_once_goes_back_behind_a_change(void **state)
     weir_memory_go_back(small.database, 5); /* to batch 2, behind the claim between 3 and 4 */
     small_send(&small, 10);
     small_boot(&small, "/a", true, &process);
-    expect_ok(small_run(&small, &process, TURNS_MAX, &err), &err);
+    small_must_run(&small, &process, TURNS_MAX);
     struct small_verdict verdict = small_judge(&small);
     assert_int_equal(verdict.doubled, 0);
     assert_int_equal(verdict.invented, 0);
-    assert_int_equal(verdict.missing, status_of(&process).rows_dropped);
+    assert_int_equal(verdict.missing, small_status(&process).rows_dropped);
     small_close(&process);
     small_fini(&small);
 }
@@ -420,7 +395,6 @@ static void skipping_back_seals_ranges_that_can_be_read(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 9, .skip_lost = true });
@@ -429,10 +403,10 @@ static void skipping_back_seals_ranges_that_can_be_read(void **state)
     weir_memory_topic_cut(small.topic, 0, 5);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 7, UINT32_MAX, 1000);
     small_boot(&small, "/a", false, &process);
-    expect_ok(small_run(&small, &process, 50, &err), &err);
+    small_must_run(&small, &process, 50);
     small_send(&small, 10); /* all of them behind the cut */
-    expect_ok(small_run(&small, &process, 50, &err), &err);
-    assert_int_equal(status_of(&process).sealed, 7);
+    small_must_run(&small, &process, 50);
+    assert_int_equal(small_status(&process).sealed, 7);
     sim_disk_kill(small.disk);
     small_close(&process);
     weir_memory_inject(small.database, NULL);
@@ -447,7 +421,6 @@ static void what_skipping_leaves_out_is_counted(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 12, .skip_lost = true });
@@ -457,8 +430,8 @@ static void what_skipping_leaves_out_is_counted(void **state)
     weir_memory_topic_trim(small.topic, 0, 40 + 7);
     weir_memory_topic_trim(small.topic, 1, 20 + 5);
     small_boot(&small, "/a", true, &process);
-    expect_ok(small_run(&small, &process, 100000, &err), &err);
-    assert_int_equal(status_of(&process).rows_lost, 7 + 5);
+    small_must_run(&small, &process, 100000);
+    assert_int_equal(small_status(&process).rows_lost, 7 + 5);
     assert_int_equal(small_judge(&small).missing, 7 + 5);
     small_close(&process);
     small_fini(&small);
@@ -482,16 +455,15 @@ static void waiting_for_start_positions_sleeps(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 10 });
     weir_memory_go_away(small.database, 1);
     small_boot(&small, "/a", false, &process);
-    expect_ok(small_run(&small, &process, 1, &err), &err);
+    small_must_run(&small, &process, 1);
     weir_memory_topic_set_away(small.topic, true);
-    expect_ok(small_run(&small, &process, 100, &err), &err);
-    assert_string_equal(status_of(&process).phase, "starting");
+    small_must_run(&small, &process, 100);
+    assert_string_equal(small_status(&process).phase, "starting");
     assert_true(sleep_us(&process) >= 15000);
     small_close(&process);
     small_fini(&small);
@@ -502,18 +474,17 @@ static void waiting_for_a_sink_sleeps(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
 
     (void)state;
     small_init(&small, &(struct small_options){ .seed = 11 });
     small_send(&small, 100);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 2, 0, 1);
     small_boot(&small, "/a", false, &process);
-    while (status_of(&process).reconnects == 0) {
-        expect_ok(small_run(&small, &process, 1, &err), &err);
+    while (small_status(&process).reconnects == 0) {
+        small_must_run(&small, &process, 1);
     }
     weir_memory_go_away(small.database, 1000);
-    expect_ok(small_run(&small, &process, 200, &err), &err); /* tries get rarer */
+    small_must_run(&small, &process, 200); /* tries get rarer */
     assert_true(sleep_us(&process) >= 15000);
     small_close(&process);
     small_fini(&small);
@@ -526,7 +497,6 @@ static void the_log_of_a_sink_that_is_away_stays_small(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
-    struct weir_error err = { 0 };
     struct weir_status status;
 
     (void)state;
@@ -534,18 +504,18 @@ static void the_log_of_a_sink_that_is_away_stays_small(void **state)
     small_send(&small, 100);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 2, 0, 1);
     small_boot(&small, "/a", false, &process);
-    while (status_of(&process).reconnects == 0) {
-        expect_ok(small_run(&small, &process, 1, &err), &err);
+    while (small_status(&process).reconnects == 0) {
+        small_must_run(&small, &process, 1);
     }
     weir_memory_go_away(small.database, 100);
     small_send(&small, 1000);
-    expect_ok(small_run(&small, &process, 200, &err), &err);
-    status = status_of(&process);
+    small_must_run(&small, &process, 200);
+    status = small_status(&process);
     uint64_t records = status.log_records, used = sim_disk_used_bytes(small.disk);
     assert_true(status.sealed - status.committed <= 3);
     small_send(&small, 1000);
-    expect_ok(small_run(&small, &process, 200, &err), &err);
-    status = status_of(&process);
+    small_must_run(&small, &process, 200);
+    status = small_status(&process);
     assert_true(status.reconnects < 100); /* it is still away */
     assert_int_equal(status.log_records, records);
     assert_int_equal(sim_disk_used_bytes(small.disk), used);
