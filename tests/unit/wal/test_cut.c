@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tests/support/sim_io.h"
-#include "tests/unit/wal/log_fixture.h"
+#include "tests/unit/wal/killed_log.h"
 #include "wal/record.h"
 
 #define FIRST "/log/0000000000000001.wal"
@@ -16,28 +15,6 @@ enum {
     RECORDS = 3,
     LAST_AT = (1 + RECORDS) * WAL_BLOCK_BYTES, /* behind header, opening mark and the others */
 };
-
-static void end(struct sim_disk *disk, struct weir_io *io, weir_wal *wal)
-{
-    sim_disk_kill(disk);
-    weir_wal_close(wal);
-    weir_io_close(io);
-    sim_disk_settle(disk);
-}
-
-/* A killed log of RECORDS records. */
-static struct sim_disk *make_killed(void)
-{
-    struct sim_disk *disk = sim_disk_new(7);
-    struct weir_io *io = sim_disk_boot(disk);
-    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
-
-    for (int i = 0; i < RECORDS; i++) {
-        (void)must_append(wal, 1, "some bytes", 10);
-    }
-    end(disk, io, wal);
-    return disk;
-}
 
 static struct weir_wal_report must_verify(struct sim_disk *disk)
 {
@@ -75,7 +52,7 @@ static uint8_t *copy_of(struct sim_disk *disk, const char *path, size_t *ret_len
 /* Whatever part of the last record is left: it goes, durably, and all before it stays. */
 static void a_tail_torn_anywhere_is_cut(void **state)
 {
-    struct sim_disk *whole = make_killed();
+    struct sim_disk *whole = make_killed(7, RECORDS);
 
     (void)state;
     for (size_t keep = 0; keep < WAL_BLOCK_BYTES; keep += 97) {
@@ -122,7 +99,7 @@ static void a_torn_start_of_a_segment_is_cut(void **state)
         last_lsn = stat.last_lsn;
         (void)must_append(wal, 1, bytes, sizeof(bytes));
     }
-    end(disk, io, wal);
+    kill_log(disk, io, wal);
     memset(sim_disk_bytes(disk, SECOND, &len) + WAL_BLOCK_BYTES, 0, len - WAL_BLOCK_BYTES);
     sim_disk_settle(disk);
     struct weir_wal_report seen = must_verify(disk);
@@ -138,7 +115,7 @@ static void a_torn_start_of_a_segment_is_cut(void **state)
 
 static void only_what_was_shown_is_cut(void **state)
 {
-    struct sim_disk *disk = make_killed();
+    struct sim_disk *disk = make_killed(7, RECORDS);
     struct weir_error err = { 0 };
     size_t len;
 
@@ -155,7 +132,7 @@ static void only_what_was_shown_is_cut(void **state)
 
 static void a_log_in_use_is_left_alone(void **state)
 {
-    struct sim_disk *disk = make_killed();
+    struct sim_disk *disk = make_killed(7, RECORDS);
     struct weir_wal_report seen = must_verify(disk);
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
@@ -171,7 +148,7 @@ static void a_log_in_use_is_left_alone(void **state)
 
 static void damage_is_no_torn_tail(void **state)
 {
-    struct sim_disk *disk = make_killed();
+    struct sim_disk *disk = make_killed(7, RECORDS);
     struct weir_wal_report seen = must_verify(disk);
     struct weir_error err = { 0 };
     size_t len;
@@ -188,7 +165,7 @@ static void damage_is_no_torn_tail(void **state)
 
 static void a_cut_that_fails_can_be_done_again(void **state)
 {
-    struct sim_disk *disk = make_killed();
+    struct sim_disk *disk = make_killed(7, RECORDS);
     struct weir_error err = { 0 };
     size_t len;
 

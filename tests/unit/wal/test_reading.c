@@ -2,8 +2,7 @@
  * that, and nothing is lost by it. */
 #include <errno.h>
 
-#include "tests/support/sim_io.h"
-#include "tests/unit/wal/log_fixture.h"
+#include "tests/unit/wal/killed_log.h"
 #include "wal/record.h"
 
 enum {
@@ -14,27 +13,6 @@ enum {
 };
 
 #define LAST "/log/0000000000000003.wal"
-
-static void end(struct sim_disk *disk, struct weir_io *io, weir_wal *wal)
-{
-    sim_disk_kill(disk);
-    weir_wal_close(wal);
-    weir_io_close(io);
-    sim_disk_settle(disk);
-}
-
-static struct sim_disk *make_log(void)
-{
-    struct sim_disk *disk = sim_disk_new(3);
-    struct weir_io *io = sim_disk_boot(disk);
-    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
-
-    for (int i = 0; i < RECORDS; i++) {
-        (void)must_append(wal, 1, "some bytes", 10);
-    }
-    end(disk, io, wal);
-    return disk;
-}
 
 /* The last record becomes a torn one. */
 static void tear(struct sim_disk *disk)
@@ -73,7 +51,7 @@ static void a_read_that_fails_ends_a_cursor_not_the_log(void **state)
     (void)state;
     for (enum sim_op op = SIM_OPEN; op <= SIM_READ; op++) {
         for (uint64_t skip = 0; skip < SKIP_MAX; skip++) {
-            struct sim_disk *disk = make_log();
+            struct sim_disk *disk = make_killed(3, RECORDS);
             struct weir_io *io = sim_disk_boot(disk);
             weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
             uint64_t count = 0;
@@ -102,7 +80,7 @@ static void a_segment_that_rots_is_noticed_by_a_cursor(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        struct sim_disk *disk = make_log();
+        struct sim_disk *disk = make_killed(3, RECORDS);
         struct weir_io *io = sim_disk_boot(disk);
         weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
         size_t len = 0;
@@ -111,7 +89,7 @@ static void a_segment_that_rots_is_noticed_by_a_cursor(void **state)
         sim_disk_bytes(disk, "/log/0000000000000002.wal", &len)[places[i]] ^= 0x10;
         assert_int_equal(read_all(wal, &count), WEIR_ECORRUPT);
         assert_in_range(count, 1, RECORDS - 1); /* what lies before it was read */
-        end(disk, io, wal);
+        kill_log(disk, io, wal);
         sim_disk_free(disk);
     }
 }
@@ -124,7 +102,7 @@ static void checking_and_cutting_may_fail_anywhere(void **state)
     for (enum sim_op op = SIM_OPEN; op < SIM_OP_COUNT; op++) {
         bool reached = true;
         for (uint64_t skip = 0; reached; skip++) {
-            struct sim_disk *disk = make_log();
+            struct sim_disk *disk = make_killed(3, RECORDS);
             struct weir_wal_report seen;
             struct weir_wal_report report;
 
@@ -164,7 +142,7 @@ static int refuse(void *context, const struct weir_wal_place *place,
 
 static void a_visitor_may_end_the_reading(void **state)
 {
-    struct sim_disk *disk = make_log();
+    struct sim_disk *disk = make_killed(3, RECORDS);
     struct weir_io *io = sim_disk_boot(disk);
     struct weir_wal_report report;
 
@@ -180,7 +158,7 @@ static void a_visitor_may_end_the_reading(void **state)
 static void options_of_another_version_are_refused(void **state)
 {
     const struct weir_wal_options options = { .size_bytes = 1 };
-    struct sim_disk *disk = make_log();
+    struct sim_disk *disk = make_killed(3, RECORDS);
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = NULL;
 
@@ -194,7 +172,7 @@ static void options_of_another_version_are_refused(void **state)
 /* A mark beyond the end means the end: nothing that is not written yet may be given up. */
 static void trimming_goes_no_further_than_the_end(void **state)
 {
-    struct sim_disk *disk = make_log();
+    struct sim_disk *disk = make_killed(3, RECORDS);
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
     struct weir_wal_stat stat;
