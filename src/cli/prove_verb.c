@@ -75,14 +75,15 @@ static void print_help(void)
         prove_fault_names());
 }
 
-static bool read_number(const char *text, uint64_t max, uint64_t *ret)
+static bool read_number(const char *option, const char *text, uint64_t max, uint64_t *ret)
 {
     char *end = NULL;
 
     errno = 0;
     *ret = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *ret > max) {
-        (void)fprintf(stderr, "weir prove: '%s' is not a number up to %" PRIu64 "\n", text, max);
+        (void)fprintf(stderr, "weir prove: %s takes a number up to %" PRIu64 ", not '%s'\n", option,
+                      max, text);
         return false;
     }
     return true;
@@ -137,7 +138,7 @@ static bool take_option(int id, char *value, struct prove_options *options)
         options->mode = value;
         return is_mode(value);
     case 'k':
-        if (!read_number(value, KILLS_MAX, &kills)) {
+        if (!read_number("--kills", value, KILLS_MAX, &kills)) {
             return false;
         }
         options->kills = (uint32_t)kills;
@@ -146,9 +147,9 @@ static bool take_option(int id, char *value, struct prove_options *options)
         options->faults = value;
         return are_faults(value);
     case 's':
-        return read_number(value, UINT64_MAX, &options->seed);
+        return read_number("--seed", value, UINT64_MAX, &options->seed);
     case 'n':
-        return read_number(value, ROWS_MAX, &options->rows);
+        return read_number("--rows", value, ROWS_MAX, &options->rows);
     case 'r':
         options->report_path = value;
         return true;

@@ -144,6 +144,8 @@ def test_an_interrupt_cleans_up(stage: Stage):
 
 
 def test_what_is_not_there_is_said(stage: Stage):
+    done = prove(stage, "--kills", "-3")
+    assert done.returncode == 2 and "--kills takes a number" in done.stderr
     done = prove(stage, "--dsn", "postgresql://127.0.0.1:1/none")
     assert done.returncode == 69 and "cannot connect to the database" in done.stderr
     stage.connect().execute("DO $$ BEGIN IF to_regrole('stranger') IS NULL THEN CREATE ROLE stranger "
