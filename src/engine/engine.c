@@ -28,17 +28,6 @@ enum {
 
 /* --- Open and close ------------------------------------------------------------------------- */
 
-/* How rows find their output partition; a batch is rebuilt only under the same map. */
-static struct weir_digest partition_map(const struct weir_settings *settings)
-{
-    char text[64];
-    int len = snprintf(text, sizeof(text), "map 1 by %s over %u",
-                       settings->partition_by_source ? "source_partition" : "key",
-                       settings->output_partitions);
-
-    return weir_hash128(text, (size_t)len);
-}
-
 static int open_txn(struct weir_engine *engine, struct weir_error *err)
 {
     static const enum weir_txn_mode modes[] = {
@@ -56,7 +45,7 @@ static int open_txn(struct weir_engine *engine, struct weir_error *err)
         .fingerprint = engine->plan->fingerprint,
         .in_flight = weir_outputs_in_flight(settings),
         .partitions = settings->output_partitions,
-        .map = partition_map(settings),
+        .partition_by_source = settings->partition_by_source,
         .sinks = engine->sinks,
         .sink_count = engine->plan->sink_count,
         .log_segment_bytes = settings->log_segment_bytes,

@@ -75,7 +75,6 @@ static int read_plan(struct weir_log_view *view, const struct weir_wal_record *r
     rc = push(view, frame.id, record->lsn, err);
     if (rc == WEIR_OK) {
         view->chain[view->count - 1].map = frame.map;
-        view->chain[view->count - 1].partitions = frame.partitions;
         weir_arena_reset(&view->ends_arena);
         rc = weir_ranges_copy(&view->ends_arena, frame.ranges, &view->ends, err);
     }

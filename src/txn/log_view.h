@@ -10,7 +10,6 @@ struct weir_log_batch {
     struct weir_batch_id id;
     uint64_t lsn;
     struct weir_digest map; /* that its plan was made under; zero for the base */
-    uint32_t partitions;
 };
 
 /* The chain of batches since the last void record: chain[0] is the base, each following one

@@ -237,12 +237,23 @@ static int check_definition(const struct weir_txn *txn, const struct weir_log_vi
     return WEIR_OK;
 }
 
-/* The P of the highest batch, as the ledgers have it. When P was changed behind that batch its rows keep
- * the map and not the P; those that lag have it still. */
-static uint32_t old_partitions(const struct weir_txn *txn, const struct evidence *found)
+/* The batch that is not in everywhere was sealed under another map. Only the map itself tells which:
+ * the P of the ledgers' rows is that of the last start. */
+static int ask_for_map(struct weir_digest sealed_under, struct weir_error *err)
 {
-    return found->highest->partitions != txn->args.partitions ? found->highest->partitions
-                                                              : found->lowest->partitions;
+    struct weir_partition_map map;
+
+    if (!weir_partition_map_find(sealed_under, &map)) {
+        return conflict(
+            err, "plan_mismatch",
+            "a batch is not in everywhere, and it was sealed under partitions that this "
+            "version of weir does not know; nothing was written");
+    }
+    return conflict(err, "partitions_changed",
+                    "output_partitions or partition_by changed while a batch is not in everywhere: "
+                    "run once with the old setting (output_partitions = %u, partition_by = '%s') "
+                    "and --until-caught-up, then change it",
+                    map.partitions, weir_partition_map_by(map));
 }
 
 /* Rule 16: P changes only between batches; so does the map. The batch that is to be rebuilt first
@@ -252,22 +263,18 @@ static int check_partitions(struct weir_txn *txn, const struct weir_log_view *vi
                             struct weir_error *err)
 {
     bool is_rebuild = verdict == VERDICT_REBUILD;
-    const struct weir_log_batch *first = is_rebuild ? &view->chain[found->lowest_at + 1] : NULL;
-    bool same_map = weir_digest_equal(is_rebuild ? first->map : found->highest->map, txn->args.map);
+    struct weir_digest map =
+        is_rebuild ? view->chain[found->lowest_at + 1].map : found->highest->map;
     bool same_count = true;
 
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         same_count = same_count && txn->sink_states[s].ledger.count == txn->args.partitions;
     }
-    if (same_map || WEIR_VARIANT(repartition_any_time) ||
+    if (weir_digest_equal(map, txn->map) || WEIR_VARIANT(repartition_any_time) ||
         (verdict != VERDICT_REBUILD && verdict != VERDICT_CATCH_UP)) {
         return same_count ? WEIR_OK : weir_txn_repartition(txn, is_rebuild, err);
     }
-    return conflict(err, "partitions_changed",
-                    "output_partitions or partition_by changed while a batch is not in everywhere: "
-                    "run once with the old setting (output_partitions = %u) and "
-                    "--until-caught-up, then change it",
-                    is_rebuild ? first->partitions : old_partitions(txn, found));
+    return ask_for_map(map, err);
 }
 
 int weir_txn_write_void(struct weir_txn *txn, struct weir_batch_id id, struct weir_ranges ends,
@@ -362,10 +369,13 @@ static int make_catch_up(struct weir_txn *txn, const struct evidence *found, str
         rc = weir_plan_digest(txn->uuid, frame, &digest, err);
     }
     if (rc == WEIR_OK && !weir_digest_equal(digest, frame->id.plan)) {
-        rc = conflict(err, "plan_mismatch",
-                      "batch %llu is in some output partitions only, and its plan cannot be made "
-                      "up again from the ledger; nothing was written",
-                      (unsigned long long)frame->id.batch);
+        rc = conflict(
+            err, "plan_mismatch",
+            "batch %llu is in some sinks or output partitions only, and its plan does not "
+            "come out of what the ledgers know of it and of batch %llu, which the others "
+            "are at: after a restore another instance wrote there, or the source lost "
+            "records in between; restore the databases to one moment; nothing was written",
+            (unsigned long long)frame->id.batch, (unsigned long long)frame->previous.batch);
     }
     return rc;
 }

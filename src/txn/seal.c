@@ -115,7 +115,7 @@ static int want_new_plan(struct weir_txn *txn, const char *why, struct weir_erro
 
 bool weir_txn_is_of_other_partitions(const struct weir_txn *txn)
 {
-    return !weir_digest_equal(txn->rebuild_frame.map, txn->args.map) &&
+    return !weir_digest_equal(txn->rebuild_frame.map, txn->map) &&
            held_somewhere(txn, txn->rebuild_frame.id.batch);
 }
 

@@ -128,6 +128,8 @@ int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_
     weir_assert(args->in_flight >= 1 && args->in_flight <= WEIR_TXN_IN_FLIGHT_MAX);
     weir_assert(args->partitions >= 1 && args->partitions <= WEIR_OUTPUT_PARTITIONS_MAX);
     txn->args = *args;
+    txn->map = weir_partition_map_digest((struct weir_partition_map){
+        .partitions = args->partitions, .by_source = args->partition_by_source });
     memcpy(txn->sinks, args->sinks, args->sink_count * sizeof(*args->sinks));
     txn->args.sinks = txn->sinks;
     txn->last_t = INT64_MIN;
@@ -423,7 +425,7 @@ int weir_txn_begin(weir_txn *txn, const struct weir_work *work, int64_t *ret_t,
         .id = { .batch = work->batch, .t = t },
         .previous = txn->tip.id,
         .partitions = txn->args.partitions,
-        .map = txn->args.map,
+        .map = txn->map,
         .definition = txn->args.fingerprint,
         .sinks = txn->args.sink_count,
         .is_done = txn->args.mode == WEIR_TXN_AT_MOST_ONCE,

@@ -40,9 +40,9 @@ struct weir_txn_args {
     enum weir_txn_mode mode;
     struct weir_str definition;
     struct weir_digest fingerprint;
-    uint32_t in_flight;     /* batches not known to be in at a time, 1 to WEIR_TXN_IN_FLIGHT_MAX */
-    uint32_t partitions;    /* P */
-    struct weir_digest map; /* of the partition map: how rows find their p */
+    uint32_t in_flight;  /* batches not known to be in at a time, 1 to WEIR_TXN_IN_FLIGHT_MAX */
+    uint32_t partitions; /* P */
+    bool partition_by_source; /* how rows find their p, see partition_map.h */
     const struct weir_txn_sink *sinks;
     uint32_t sink_count;
     uint64_t log_segment_bytes, log_retain_bytes;

@@ -7,11 +7,13 @@
  *   commit.c   seal, step, done: one batch after another      (rules 2 to 5, 13 to 15)
  *   look.c     what became of a part after a refusal or reconnect (rule 7)
  *   trim.c     what the log may forget
+ *   partition_map.c  how rows find their output partition
  *   log_view.c, frame.c, ranges.c   what is on disk */
 #ifndef WEIR_TXN_TXN_INTERNAL_H
 #define WEIR_TXN_TXN_INTERNAL_H
 
 #include "txn/log_view.h"
+#include "txn/partition_map.h"
 #include "txn/txn.h"
 
 /* One part of a batch in one sink. commit.c has the table of allowed moves. */
@@ -81,6 +83,7 @@ struct weir_txn_sink_state {
 
 struct weir_txn {
     struct weir_txn_args args;
+    struct weir_digest map; /* rows find their output partition by it now */
     struct weir_txn_sink sinks[WEIR_TXN_SINKS_MAX];
     struct weir_txn_sink_state sink_states[WEIR_TXN_SINKS_MAX];
     weir_wal *wal;

@@ -74,6 +74,34 @@ void sim_oracle_went_back(struct sim_sink *sink, uint32_t transactions)
     sink->apart_max += 2;
 }
 
+static bool had_another_of_that_number(const struct sim_sink *sink, const struct sim_row *row)
+{
+    for (size_t i = 0; i < sink->step_count; i++) {
+        for (uint32_t p = 0; p < sink->steps[i].count; p++) {
+            const struct sim_row *had = &sink->steps[i].rows[p];
+            if (had->batch == row->batch && !weir_digest_equal(had->plan, row->plan)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool sim_oracle_diverged(const struct sim_world *world)
+{
+    for (uint32_t s = 0; s < world->config.sinks; s++) {
+        const struct sim_step *now = sim_oracle_now(&world->sinks[s]);
+        for (uint32_t p = 0; p < now->count; p++) {
+            for (uint32_t other = 0; other < world->config.sinks; other++) {
+                if (had_another_of_that_number(&world->sinks[other], &now->rows[p])) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 /* --- Claims --------------------------------------------------------------------------------- */
 
 static bool read_ends(struct weir_str bytes, int64_t *ret)

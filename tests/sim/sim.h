@@ -292,6 +292,9 @@ void sim_oracle_tried(struct sim_sink *sink, const struct weir_memory_transactio
 void sim_oracle_got_in(struct sim_sink *sink, const struct weir_memory_transaction *transaction);
 void sim_oracle_went_back(struct sim_sink *sink, uint32_t transactions);
 const struct sim_step *sim_oracle_now(const struct sim_sink *sink);
+/* Some database is at a batch of which another one had a different batch of that number: after a
+ * restore two instances wrote one each. */
+bool sim_oracle_diverged(const struct sim_world *world);
 bool sim_oracle_complete(const struct sim_world *world);
 void sim_oracle_final(struct sim_world *world);
 

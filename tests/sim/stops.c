@@ -49,6 +49,9 @@ static bool is_conflict_due(const struct sim_world *world, const char *reason)
     if (strcmp(reason, "partitions_changed") == 0) {
         return world->repartitioned;
     }
+    if (strcmp(reason, "plan_mismatch") == 0 && is_apart && sim_oracle_diverged(world)) {
+        return true;
+    }
     if (strcmp(reason, "plan_mismatch") == 0 || strcmp(reason, "topic_replaced") == 0 ||
         strcmp(reason, "log_diverged") == 0) {
         return world->source_changed;

@@ -379,7 +379,6 @@ int faulty_live(struct faulty_world *world, const char *dir, int turns, bool is_
         .fingerprint = weir_hash128(world->definition.data, world->definition.len),
         .in_flight = 3,
         .partitions = world->partitions,
-        .map = weir_hash128(&world->partitions, sizeof(world->partitions)),
         .sinks = sinks,
         .sink_count = world->sinks,
         .retry_limit_us = world->retry_limit_us,

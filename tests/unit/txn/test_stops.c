@@ -102,6 +102,18 @@ static void sinks_that_are_far_apart(void **state)
     expect_stop(&world, "/b", "sinks_disagree");
 }
 
+/* A map of a later version, say. */
+static void a_map_that_nobody_knows(void **state)
+{
+    struct faulty_world world;
+
+    (void)state;
+    faulty_init(&world, 3, 1, 2);
+    die_with_batch_3(&world, 1);
+    last_row(&world, 0, 0)->map.lo++;
+    expect_stop(&world, "/b", "plan_mismatch");
+}
+
 static void a_plan_that_cannot_be_made_up_again(void **state)
 {
     struct faulty_world world;
@@ -343,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_batches_of_one_number),
         cmocka_unit_test(sinks_that_are_far_apart),
+        cmocka_unit_test(a_map_that_nobody_knows),
         cmocka_unit_test(a_plan_that_cannot_be_made_up_again),
         cmocka_unit_test(ends_that_cannot_be_read),
         cmocka_unit_test(sinks_of_two_pipelines),
