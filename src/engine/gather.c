@@ -152,9 +152,8 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
     }
     engine->gather.must_close |= weir_inputs_note(input) && is_open;
     if (records.count == 0) {
-        if (!is_open) {
-            weir_arena_reset(
-                &engine->inbox); /* else what a source needed to look around piles up */
+        if (!is_open) { /* else what a source needed to look around piles up */
+            weir_arena_reset(&engine->inbox);
         }
         return WEIR_OK;
     }
