@@ -204,17 +204,16 @@ static int discover(struct weir_engine *engine, struct weir_error *err)
 static void publish(struct weir_engine *engine)
 {
     uint64_t now = weir_io_mono_us(engine->args.io);
-    struct weir_txn_status status;
 
     if (now < engine->publish_at_us || engine->gather.kind != WEIR_WORK_WAIT) {
         return;
     }
-    weir_txn_status(engine->txn, &status);
-    if (status.committed != engine->published_batch) {
+    uint64_t committed = weir_txn_progress(engine->txn).committed;
+    if (committed != engine->published_batch) {
         (void)WEIR_FAIL_POINT(done_publish_before, NULL);
         weir_inputs_publish(engine);
         (void)WEIR_FAIL_POINT(done_publish_after, NULL);
-        engine->published_batch = status.committed;
+        engine->published_batch = committed;
     }
     engine->publish_at_us = now + PUBLISH_EVERY_US;
 }
@@ -234,14 +233,11 @@ static bool sources_caught_up(const struct weir_engine *engine)
 /* EN2: only with nothing open, in flight or still to be rebuilt. */
 static void notice_end(struct weir_engine *engine, bool progress)
 {
-    struct weir_txn_status status;
     bool stop = atomic_load_explicit(&engine->stop_requested, memory_order_relaxed);
-
-    weir_txn_status(engine->txn, &status);
     bool is_quiet =
         !progress && engine->gather.kind == WEIR_WORK_WAIT && weir_txn_in_flight(engine->txn) == 0;
-    engine->is_caught_up = is_quiet && !engine->must_seek && strcmp(status.phase, "running") == 0 &&
-                           sources_caught_up(engine);
+    engine->is_caught_up = is_quiet && !engine->must_seek &&
+                           weir_txn_progress(engine->txn).is_running && sources_caught_up(engine);
     engine->is_finished =
         (stop && is_quiet) || (engine->args.until_caught_up && engine->is_caught_up);
 }
@@ -249,13 +245,11 @@ static void notice_end(struct weir_engine *engine, bool progress)
 int weir_engine_step(weir_engine *engine, bool *ret_idle, struct weir_error *err)
 {
     struct weir_error scratch;
-    struct weir_txn_status before;
-    struct weir_txn_status after;
+    struct weir_txn_progress before = weir_txn_progress(engine->txn);
     bool progress = false;
     int rc;
 
     err = err != NULL ? err : &scratch; /* decisions are made on the code inside */
-    weir_txn_status(engine->txn, &before);
     rc = discover(engine, err);
     if (rc == WEIR_OK && engine->is_discovered) {
         rc = weir_txn_step(engine->txn, err);
@@ -271,7 +265,7 @@ int weir_engine_step(weir_engine *engine, bool *ret_idle, struct weir_error *err
         return rc;
     }
     publish(engine);
-    weir_txn_status(engine->txn, &after);
+    struct weir_txn_progress after = weir_txn_progress(engine->txn);
     progress = progress || after.sealed != before.sealed || after.committed != before.committed;
     notice_end(engine, progress);
     *ret_idle = !progress;
@@ -346,6 +340,9 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
 {
     struct weir_txn_status txn;
 
+    _Static_assert(sizeof(txn.trouble) <= sizeof(ret->trouble) &&
+                       sizeof(engine->trouble) <= sizeof(ret->trouble),
+                   "every trouble fits");
     weir_txn_status(engine->txn, &txn);
     *ret = (struct weir_status){
         .phase = engine->is_discovered ? txn.phase : "connecting",
@@ -378,6 +375,6 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
         .caught_up = engine->is_caught_up,
     };
     sum_sources(engine, ret);
-    (void)snprintf(ret->trouble, sizeof(ret->trouble), "%s",
-                   txn.trouble[0] != '\0' ? txn.trouble : engine->trouble);
+    const char *trouble = txn.trouble[0] != '\0' ? txn.trouble : engine->trouble;
+    memcpy(ret->trouble, trouble, strlen(trouble) + 1);
 }

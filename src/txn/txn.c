@@ -476,6 +476,19 @@ struct weir_ranges weir_txn_committed_ends(const weir_txn *txn)
     return txn->committed.ends;
 }
 
+static bool is_rebuilding(const struct weir_txn *txn)
+{
+    return txn->phase == WEIR_TXN_RUNNING && txn->rebuild_last > txn->tip.id.batch;
+}
+
+struct weir_txn_progress weir_txn_progress(const weir_txn *txn)
+{
+    return (struct weir_txn_progress){ .sealed = txn->status.sealed,
+                                       .committed = txn->status.committed,
+                                       .is_running =
+                                           txn->phase == WEIR_TXN_RUNNING && !is_rebuilding(txn) };
+}
+
 void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
 {
     static const char *const names[] = {
@@ -489,7 +502,7 @@ void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret)
     weir_wal_stat(txn->wal, &ret->log);
     ret->phase = names[txn->phase];
     ret->batch = txn->open != NULL ? txn->open->frame.id.batch : txn->tip.id.batch;
-    if (txn->phase == WEIR_TXN_RUNNING && txn->rebuild_last > txn->tip.id.batch) {
+    if (is_rebuilding(txn)) {
         ret->phase = "rebuilding";
     }
 }

@@ -126,6 +126,12 @@ int weir_txn_unreadable(weir_txn *txn, const struct weir_error *cause, struct we
 
 /* Batches sealed or being sealed that are not known to be in everywhere. */
 uint32_t weir_txn_in_flight(const weir_txn *txn);
+struct weir_txn_progress {
+    uint64_t sealed, committed; /* last batches */
+    bool is_running;            /* started, and nothing left to rebuild */
+};
+/* What of the status each turn wants to know. */
+struct weir_txn_progress weir_txn_progress(const weir_txn *txn);
 /* Where the last batch known to be in everywhere ended; valid until the next step. */
 struct weir_ranges weir_txn_committed_ends(const weir_txn *txn);
 void weir_txn_status(const weir_txn *txn, struct weir_txn_status *ret);
