@@ -73,14 +73,19 @@ void weir_buf_append_text(struct weir_buf *buf, const char *text)
 
 void weir_buf_printf(struct weir_buf *buf, const char *fmt, ...)
 {
+    char brief[128]; /* most texts are: they are made once, not measured first */
     va_list args;
     int need;
 
     va_start(args, fmt);
-    need = vsnprintf(NULL, 0, fmt, args);
+    need = vsnprintf(brief, sizeof(brief), fmt, args);
     va_end(args);
     if (need < 0) {
         buf->failed = true;
+        return;
+    }
+    if ((size_t)need < sizeof(brief)) {
+        weir_buf_append(buf, brief, (size_t)need);
         return;
     }
     uint8_t *place = weir_buf_reserve(buf, (size_t)need + 1);

@@ -7,7 +7,6 @@
  * Checked by tests/contract/test_sink_contract.c and tests/unit/sink/test_memory_sink.c. */
 #include "sink/memory_database.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -257,14 +256,17 @@ static bool copy_table(struct weir_memory_transaction *to, const struct weir_mem
                        const struct weir_part_table *from)
 {
     const char *schema = from->target->schema == NULL ? "public" : from->target->schema;
-    size_t bytes = strlen(schema) + strlen(from->target->name) + 2;
-    char *name = weir_arena_alloc(&to->arena, bytes);
+    size_t schema_len = strlen(schema);
+    size_t name_len = strlen(from->target->name);
+    char *name = weir_arena_alloc(&to->arena, schema_len + 1 + name_len + 1);
     uint32_t count = weir_part_send_count(from);
 
     if (name == NULL) {
         return false;
     }
-    (void)snprintf(name, bytes, "%s.%s", schema, from->target->name);
+    memcpy(name, schema, schema_len);
+    name[schema_len] = '.';
+    memcpy(name + schema_len + 1, from->target->name, name_len + 1);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t r = weir_part_send_row(from, i);
         const struct weir_record *origin = from->origins[r];

@@ -143,7 +143,7 @@ int weir_ranges_decode_ends(struct weir_reader *reader, struct weir_arena *arena
 
 void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf *ret)
 {
-    const char *separator = "";
+    const char *separator = "\"";
 
     weir_buf_append_text(ret, "{");
     for (uint32_t i = 0; i < ranges.count; i++) {
@@ -151,13 +151,13 @@ void weir_ranges_print(struct weir_ranges ranges, bool with_all, struct weir_buf
         if (!with_all && range->first.next == range->end.next) {
             continue;
         }
-        weir_buf_printf(ret, "%s\"", separator);
+        weir_buf_append_text(ret, separator);
         weir_buf_append_json(ret, range->source);
         weir_buf_append_text(ret, "/");
         weir_buf_append_json(ret, range->stream);
         weir_buf_printf(ret, "/%d\": [%lld, %lld]", range->number, (long long)range->first.next,
                         (long long)range->end.next);
-        separator = ", ";
+        separator = ", \"";
     }
     weir_buf_append_text(ret, "}");
 }
