@@ -17,6 +17,7 @@
  *   stops.c     which stops of a pipeline are as they should be
  *   plan.c      the pipeline itself
  *   memory.c    where all of it allocates
+ *   bells.c     what would wake a process that sleeps
  *
  * F1  Whether a fault strikes depends on seed, turn, kind and the how-many-th question of the turn
  *     alone, so a fault that is left out moves no other.

@@ -166,6 +166,16 @@ bool sim_dir_exists(const struct sim_disk *disk, const char *path)
     return false;
 }
 
+bool sim_has_dir(const struct sim_disk *disk, const char *path)
+{
+    for (size_t i = 0; i < disk->dir_count; i++) {
+        if (sim_is_in(path, disk->dirs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- Content -------------------------------------------------------------------------------- */
 
 struct inode *sim_inode_new(struct sim_disk *disk)

@@ -98,6 +98,8 @@ void sim_change(struct sim_disk *disk, enum change_kind kind, const char *path, 
 void sim_journal_sync(struct sim_disk *disk, const char *dir);
 bool sim_is_in(const char *path, const char *dir);
 bool sim_dir_exists(const struct sim_disk *disk, const char *path);
+/* Whether the directory exists in which a file would be. */
+bool sim_has_dir(const struct sim_disk *disk, const char *path);
 
 struct inode *sim_inode_new(struct sim_disk *disk);
 void sim_write_seen(struct inode *inode, uint64_t at, const void *data, size_t bytes);

@@ -3,7 +3,6 @@
  * Started writes are carried out in order, inside poll().
  * D2  A dead process changes nothing. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,18 +77,14 @@ static int sim_open(void *self, const char *path, unsigned flags, struct weir_io
 {
     struct sim_process *process = self;
     struct sim_disk *disk = process->disk;
-    char dir[WEIR_IO_PATH_BYTES_MAX];
-    const char *slash = strrchr(path, '/');
     int sys_errno = stumble(process, SIM_OPEN);
     struct name *name = sim_find(&disk->seen, path); /* as it is behind a crash */
 
-    weir_assert(slash != NULL);
-    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
     if (sys_errno == 0 && name == NULL && (flags & WEIR_IO_CREATE) == 0) {
         sys_errno = ENOENT;
     } else if (sys_errno == 0 && name != NULL && (flags & WEIR_IO_CREATE) != 0) {
         sys_errno = EEXIST;
-    } else if (sys_errno == 0 && name == NULL && !sim_dir_exists(disk, dir)) {
+    } else if (sys_errno == 0 && name == NULL && !sim_has_dir(disk, path)) {
         sys_errno = ENOENT;
     }
     if (sys_errno != 0) {
@@ -277,23 +272,41 @@ static int sim_sync_dir(void *self, const char *path, struct weir_error *err)
     return WEIR_OK;
 }
 
+/* The names in a directory, one behind the other with their ends. */
+static char *copy_names(const struct names *seen, const char *dir, size_t *ret_len)
+{
+    size_t skip = strlen(dir) + 1;
+    char *ret = NULL;
+    size_t len = 0;
+
+    for (size_t i = 0; i < seen->count; i++) {
+        const char *path = seen->items[i].path;
+        if (sim_is_in(path, dir)) {
+            size_t bytes = strlen(path + skip) + 1;
+            ret = sim_grown(ret, len + bytes);
+            memcpy(ret + len, path + skip, bytes);
+            len += bytes;
+        }
+    }
+    *ret_len = len;
+    return ret;
+}
+
 static int sim_list(void *self, const char *path, weir_io_list_fn *fn, void *context,
                     struct weir_error *err)
 {
     struct sim_process *process = self;
-    struct names names = { 0 };
+    size_t len;
     int rc = WEIR_OK;
 
     if (!process->alive || !sim_dir_exists(process->disk, path)) {
         return fail(err, process->alive ? ENOENT : EIO, "list", path);
     }
-    sim_names_copy(&names, &process->disk->seen); /* fn may change the directory */
-    for (size_t i = 0; rc == WEIR_OK && i < names.count; i++) {
-        if (sim_is_in(names.items[i].path, path)) {
-            rc = fn(context, names.items[i].path + strlen(path) + 1, err);
-        }
+    char *names = copy_names(&process->disk->seen, path, &len); /* fn may change the directory */
+    for (size_t at = 0; rc == WEIR_OK && at < len; at += strlen(names + at) + 1) {
+        rc = fn(context, names + at, err);
     }
-    sim_names_fini(&names);
+    free(names);
     return rc;
 }
 
