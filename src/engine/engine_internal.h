@@ -56,7 +56,7 @@ struct weir_gather {
     uint64_t rows;              /* source records so far */
     size_t bytes;
     uint64_t first_us; /* monotonic time of its first record */
-    bool must_close;   /* a source has gone back: what it brings next is of another batch */
+    bool must_close;   /* a source has gone back, see weir_inputs_note() */
 };
 
 struct weir_engine {
@@ -109,8 +109,9 @@ int weir_inputs_seek(struct weir_engine *engine, const struct weir_work *work,
 /* From where the batch began to where its sources are now, in arena. */
 int weir_inputs_ranges(struct weir_engine *engine, struct weir_arena *arena,
                        struct weir_ranges *ret, struct weir_error *err);
-/* After a poll: takes note of where the source is. With on_data_loss = 'skip' that can be further
- * back; true: then behind what the open batch has taken of it, so it must be closed (IN3). */
+/* After a poll or a seek: takes note of where the source is. With on_data_loss = 'skip' that can be
+ * further back: true. Then the open batch must be closed, as it may have taken something of it (IN3),
+ * or one without records, so that a start goes on from there, too. */
 bool weir_inputs_note(struct weir_input *input);
 /* The batch is closed: the next one begins where the sources are now. */
 void weir_inputs_advance(struct weir_engine *engine);

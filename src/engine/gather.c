@@ -99,7 +99,6 @@ static int open_batch(struct weir_engine *engine, const struct weir_work *work,
     gather->rows = 0;
     gather->bytes = 0;
     gather->first_us = weir_io_mono_us(engine->args.io);
-    gather->must_close = false;
     return rc;
 }
 
@@ -129,7 +128,8 @@ static int close_batch(struct weir_engine *engine, struct weir_error *err)
 
 /* --- A fresh batch -------------------------------------------------------------------------- */
 
-/* Takes what a source has into the open batch, opening one for the first record. */
+/* Takes what a source has into the open batch, opening one for the first record, or to make durable
+ * that the source has gone back. */
 static int take_fresh(struct weir_engine *engine, struct weir_input *input,
                       const struct weir_work *work, bool *ret_progress, struct weir_error *err)
 {
@@ -150,8 +150,8 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
     if (rc != WEIR_OK) {
         return rc;
     }
-    engine->gather.must_close |= weir_inputs_note(input) && is_open;
-    if (records.count == 0) {
+    gather->must_close |= weir_inputs_note(input);
+    if (records.count == 0 && !gather->must_close) {
         if (!is_open) { /* else what a source needed to look around piles up */
             weir_arena_reset(&engine->inbox);
         }

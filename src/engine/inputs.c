@@ -223,7 +223,7 @@ static int seek_input(struct weir_engine *engine, struct weir_input *input,
     input->from_count = count;
     if (rc == WEIR_OK && work->kind == WEIR_WORK_FRESH) {
         memcpy(input->at, input->from, count * sizeof(*input->at));
-        (void)weir_inputs_note(input); /* nothing is open yet */
+        engine->gather.must_close |= weir_inputs_note(input);
     }
     return rc;
 }
@@ -237,10 +237,11 @@ bool weir_inputs_note(struct weir_input *input)
         const struct weir_position *now = &input->now[p];
         if (now->next >= input->at[p].next) {
             input->at[p] = *now;
-        } else if (input->at[p].next == input->from[p].next) { /* nothing was taken of it */
-            input->from[p] = input->at[p] = *now;
         } else {
             went_back = true;
+            if (input->at[p].next == input->from[p].next) { /* nothing was taken of it */
+                input->from[p] = input->at[p] = *now;
+            }
         }
     }
     return went_back;
