@@ -34,6 +34,7 @@ struct weir_input {
     struct weir_position *at;   /* behind what was taken since */
     struct weir_position *now;  /* where the source is */
     uint32_t from_count;        /* partitions that have a position */
+    bool must_seal;             /* the next range begins behind a loss (IN3) */
     bool is_read_out;           /* REBUILD: this source's ranges are complete */
 };
 
@@ -56,7 +57,7 @@ struct weir_gather {
     uint64_t rows;              /* source records so far */
     size_t bytes;
     uint64_t first_us; /* monotonic time of its first record */
-    bool must_close;   /* a source has gone back, see weir_inputs_note() */
+    bool must_close;   /* a source left something out, see weir_inputs_note() */
 };
 
 struct weir_engine {
@@ -109,10 +110,9 @@ int weir_inputs_seek(struct weir_engine *engine, const struct weir_work *work,
 /* From where the batch began to where its sources are now, in arena. */
 int weir_inputs_ranges(struct weir_engine *engine, struct weir_arena *arena,
                        struct weir_ranges *ret, struct weir_error *err);
-/* After a poll or a seek: takes note of where the source is. With on_data_loss = 'skip' that can be
- * further back: true. Then the open batch must be closed, as it may have taken something of it (IN3),
- * or one without records, so that a start goes on from there, too. */
-bool weir_inputs_note(struct weir_input *input);
+/* After a poll or a seek: takes note of where the source is; skipped: on_data_loss = 'skip' moved it.
+ * True: the batch must be closed, and one without records is opened for it (IN3). */
+bool weir_inputs_note(struct weir_input *input, bool skipped);
 /* The batch is closed: the next one begins where the sources are now. */
 void weir_inputs_advance(struct weir_engine *engine);
 void weir_inputs_publish(struct weir_engine *engine);

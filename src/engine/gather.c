@@ -128,8 +128,8 @@ static int close_batch(struct weir_engine *engine, struct weir_error *err)
 
 /* --- A fresh batch -------------------------------------------------------------------------- */
 
-/* Takes what a source has into the open batch, opening one for the first record, or to make durable
- * that the source has gone back. */
+/* Takes what a source has into the open batch, opening one for the first record, or to seal where
+ * the source goes on after a loss. */
 static int take_fresh(struct weir_engine *engine, struct weir_input *input,
                       const struct weir_work *work, bool *ret_progress, struct weir_error *err)
 {
@@ -150,7 +150,7 @@ static int take_fresh(struct weir_engine *engine, struct weir_input *input,
     if (rc != WEIR_OK) {
         return rc;
     }
-    gather->must_close |= weir_inputs_note(input);
+    gather->must_close |= weir_inputs_note(input, records.skipped);
     if (records.count == 0 && !gather->must_close) {
         if (!is_open) { /* else what a source needed to look around piles up */
             weir_arena_reset(&engine->inbox);

@@ -3,7 +3,8 @@
  *
  * IN1  from[] of a source is what the txn's ranges say, by name; a partition that they do not name
  *      begins at its first record, or where the start option says at the very start.
- * IN3  Ranges never run backwards: a partition that goes back begins a new range there.
+ * IN3  Ranges never run backwards, and hold nothing that on_data_loss = 'skip' left out: a partition that
+ *      is moved by it begins a new range there, sealed at once, as a start could choose another place.
  * IN2  Start positions are made durable (weir_txn_start) before anything is read from them. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,28 +224,30 @@ static int seek_input(struct weir_engine *engine, struct weir_input *input,
     input->from_count = count;
     if (rc == WEIR_OK && work->kind == WEIR_WORK_FRESH) {
         memcpy(input->at, input->from, count * sizeof(*input->at));
-        engine->gather.must_close |= weir_inputs_note(input);
+        engine->gather.must_close |= weir_inputs_note(input, true); /* nothing was read yet */
     }
     return rc;
 }
 
-bool weir_inputs_note(struct weir_input *input)
+bool weir_inputs_note(struct weir_input *input, bool skipped)
 {
-    bool went_back = false;
+    bool must_close = input->must_seal;
 
+    input->must_seal = false;
     input->plan->ops->positions(input->source, input->now, input->from_count);
     for (uint32_t p = 0; p < input->from_count; p++) {
         const struct weir_position *now = &input->now[p];
-        if (now->next >= input->at[p].next) {
+        if (!skipped || now->next == input->at[p].next) {
+            weir_assert(now->next >= input->at[p].next); /* IN3 */
             input->at[p] = *now;
-        } else {
-            went_back = true;
-            if (input->at[p].next == input->from[p].next) { /* nothing was taken of it */
-                input->from[p] = input->at[p] = *now;
-            }
+        } else if (input->at[p].next == input->from[p].next) { /* nothing was taken of it */
+            input->from[p] = input->at[p] = *now;
+            must_close = true;
+        } else { /* the range ends where it is; the next one is sealed, too */
+            must_close = input->must_seal = true;
         }
     }
-    return went_back;
+    return must_close;
 }
 
 /* Whether every range of a source names a partition that is known. */

@@ -37,6 +37,7 @@ struct kafka_source {
     uint64_t identity;
 
     bool assign_wanted;    /* KF1: drop all and fetch anew */
+    bool skipped;          /* this poll() moved a position over a loss */
     int64_t assign_due_us; /* not before */
     uint64_t links_seen;   /* the client's lost_links at the last assign() */
     rd_kafka_message_t *messages[KAFKA_MESSAGES_MAX]; /* [message_first, message_count) wait */

@@ -26,6 +26,7 @@ static int lose(struct kafka_source *self, struct kafka_partition *partition, co
         weir_loss_add(&partition->loss, next, going_on);
         kafka_reader_skip(&partition->reader, going_on);
         self->assign_wanted = true;
+        self->skipped = true;
         return WEIR_OK;
     }
     return weir_error_set_reason(

@@ -313,7 +313,7 @@ static int hand_out(struct kafka_source *self, uint32_t count, struct weir_arena
         return weir_error_set(err, WEIR_ENOMEM, "no memory for %u records", count);
     }
     set_witnesses(self, records, count);
-    *ret = (struct weir_records){ records, count };
+    *ret = (struct weir_records){ .items = records, .count = count };
     return WEIR_OK;
 }
 
@@ -351,9 +351,11 @@ static int poll_once(struct kafka_source *self, const struct weir_source_limits 
     uint32_t count = 0;
     int rc = kafka_heed_scout(self, err);
 
+    self->skipped = false;
     while (rc == WEIR_OK && kafka_scout_take_limits(self->scout, &found)) {
         rc = kafka_judge(self, &found, err);
     }
+    ret->skipped = self->skipped;
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -395,7 +397,7 @@ static int kafka_poll(void *context, const struct weir_source_limits *limits,
         if (rc != WEIR_OK) {
             return rc;
         }
-        if (out.count > 0 || any || left_us <= 0) {
+        if (out.count > 0 || out.skipped || any || left_us <= 0) {
             *ret = out;
             return WEIR_OK;
         }

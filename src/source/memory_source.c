@@ -409,7 +409,7 @@ static const char *conflict_of(const struct memory_partition *from, const struct
 }
 
 static int check_position(struct memory_source *self, uint32_t partition, struct weir_position *at,
-                          bool skip, struct weir_error *err)
+                          bool skip, bool *ret_skipped, struct weir_error *err)
 {
     const struct memory_partition *from = &self->topic->partitions[partition];
     const char *reason = conflict_of(from, at);
@@ -429,6 +429,7 @@ static int check_position(struct memory_source *self, uint32_t partition, struct
              self->topic->name, partition, (long long)next, (long long)at->next);
     weir_loss_add(&self->losses[partition], at->next, next);
     *at = weir_position_first(next);
+    *ret_skipped = true;
     return WEIR_OK;
 }
 
@@ -436,6 +437,7 @@ static int memory_seek(void *context, const struct weir_position *at,
                        const struct weir_position *until, uint32_t count, struct weir_error *err)
 {
     struct memory_source *self = context;
+    bool skipped;
     int rc = WEIR_OK;
 
     lock(&self->topic->lock);
@@ -447,7 +449,8 @@ static int memory_seek(void *context, const struct weir_position *at,
             (struct memory_reader){ .at = at[p],
                                     .until = until == NULL ? INT64_MAX : until[p].next };
         /* A range that a plan has sealed must come back whole: nothing is skipped in it. */
-        rc = check_position(self, p, &self->readers[p].at, self->skip_lost && until == NULL, err);
+        rc = check_position(self, p, &self->readers[p].at, self->skip_lost && until == NULL,
+                            &skipped, err);
     }
     unlock(&self->topic->lock);
     notify(self->topic);
@@ -517,16 +520,18 @@ static int memory_poll(void *context, const struct weir_source_limits *limits,
         atomic_store(&topic->is_rung, false);
     }
     lock(&topic->lock);
-    for (uint32_t i = 0; i < self->reader_count && rc == WEIR_OK && !topic->away; i++) {
-        uint32_t p = (self->turn + i) % self->reader_count;
+    for (uint32_t p = 0; p < self->reader_count && rc == WEIR_OK && !topic->away; p++) {
         int64_t low = topic->partitions[p].low;
         if (self->readers[p].at.next < low || self->readers[p].at.next > topic->partitions[p].end) {
             bool is_range = self->readers[p].until != INT64_MAX;
-            rc = check_position(self, p, &self->readers[p].at, self->skip_lost && !is_range, err);
+            rc = check_position(self, p, &self->readers[p].at, self->skip_lost && !is_range,
+                                &out.skipped, err);
         }
-        if (rc == WEIR_OK) {
-            rc = read_partition(self, p, limits, arena, &out, &bytes, err);
-        }
+    }
+    for (uint32_t i = 0; i < self->reader_count && rc == WEIR_OK && !topic->away && !out.skipped;
+         i++) {
+        uint32_t p = (self->turn + i) % self->reader_count;
+        rc = read_partition(self, p, limits, arena, &out, &bytes, err);
     }
     unlock(&topic->lock);
     if (out.count > 0) {

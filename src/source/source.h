@@ -47,6 +47,7 @@ struct weir_source_limits {
 struct weir_records {
     struct weir_record *items;
     uint32_t count;
+    bool skipped; /* on_data_loss = 'skip' moved a position: there are no records then */
 };
 
 /* How far away the source's end is, for progress lines and --until-caught-up, and what is missing. */
@@ -83,7 +84,7 @@ struct weir_source_ops {
      * it stops in each partition at until[i].next. Checks witnesses: WEIR_ECONFLICT with reason
      * "topic_replaced", "data_lost" (offsets below the first kept one) or "log_diverged"
      * (offsets above the end); with on_data_loss = 'skip' it logs, counts (lag.lost), and
-     * goes on at the first record there is. May find out later, in poll(). */
+     * goes on at the first record there is, as positions() tells. May find out later, in poll(). */
     int (*seek)(void *self, const struct weir_position *at, const struct weir_position *until,
                 uint32_t count, struct weir_error *err);
     /* Records that have come, of any partitions, in each by rising offset. WEIR_OK with count 0

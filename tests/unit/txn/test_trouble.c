@@ -438,6 +438,35 @@ static void where_skipping_back_goes_on_is_durable_at_once(void **state)
     small_fini(&small);
 }
 
+/* Half of a batch is in that begins behind a loss. What was lost is no part of its range, so it is
+ * rebuilt, though that can not be read any more. */
+static void a_batch_behind_a_loss_is_rebuilt(void **state)
+{
+    struct small_pipeline small;
+    struct small_process process;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 12, .skip_lost = true, .two_sinks = true });
+    small_send(&small, 60);
+    small_finish(&small, "/a");
+    small_send(&small, 60);
+    weir_memory_topic_trim(small.topic, 0, 40 + 7);
+    weir_memory_topic_trim(small.topic, 1, 20 + 5);
+    fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 7, UINT32_MAX, 1000);
+    small_boot(&small, "/a", false, &process);
+    small_must_run(&small, &process, 200);
+    assert_in_range(small_status(&process).sealed, 7, UINT64_MAX);
+    assert_int_equal(small_status(&process).committed, 6);
+    sim_disk_kill(small.disk);
+    small_close(&process);
+    weir_memory_inject(small.database, NULL);
+    small_finish(&small, "/a");
+    struct small_verdict verdict = small_judge(&small);
+    assert_int_equal(verdict.missing, 2 * (7 + 5));
+    assert_int_equal(verdict.doubled, 0);
+    small_fini(&small);
+}
+
 /* What retention took before it was read is missing from the table, and counted: no more, no less.
  * covers: K-04 */
 static void what_skipping_leaves_out_is_counted(void **state)
@@ -564,6 +593,7 @@ int main(void)
         cmocka_unit_test(at_most_once_goes_back_behind_a_change),
         cmocka_unit_test(skipping_back_seals_ranges_that_can_be_read),
         cmocka_unit_test(where_skipping_back_goes_on_is_durable_at_once),
+        cmocka_unit_test(a_batch_behind_a_loss_is_rebuilt),
         cmocka_unit_test(what_skipping_leaves_out_is_counted),
         cmocka_unit_test(waiting_for_start_positions_sleeps),
         cmocka_unit_test(waiting_for_a_sink_sleeps),
