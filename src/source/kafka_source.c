@@ -434,7 +434,8 @@ static bool kafka_reached(void *context)
 static void kafka_lag(void *context, struct weir_source_lag *ret)
 {
     struct kafka_source *self = context;
-    struct weir_source_lag lag = { .known = true, .caught_up = true };
+    bool is_reading = self->reader_count != 0; /* else behind what? */
+    struct weir_source_lag lag = { .known = is_reading, .caught_up = is_reading };
 
     for (uint32_t i = 0; i < self->reader_count; i++) {
         const struct kafka_partition *partition = &self->partitions[i];

@@ -569,7 +569,7 @@ static bool memory_reached(void *context)
 static void memory_lag(void *context, struct weir_source_lag *ret)
 {
     struct memory_source *self = context;
-    struct weir_source_lag lag = { .known = true };
+    struct weir_source_lag lag = { .known = self->reader_count != 0 }; /* else behind what? */
 
     lock(&self->topic->lock);
     for (uint32_t p = 0; p < self->reader_count; p++) {
@@ -578,7 +578,7 @@ static void memory_lag(void *context, struct weir_source_lag *ret)
         lag.lost += self->losses[p].records;
     }
     unlock(&self->topic->lock);
-    lag.caught_up = lag.records == 0;
+    lag.caught_up = lag.known && lag.records == 0;
     *ret = lag;
 }
 
