@@ -24,7 +24,7 @@ readonly VENV=$BUILD/venv
 readonly -a BUILD_PACKAGES=(
     meson ninja-build gcc g++ pkg-config
     librdkafka-dev libpq-dev liburing-dev libcmocka-dev libsimdjson-dev
-    libpg-query-dev libprotobuf-c-dev libxxhash-dev
+    libpg-query-dev libprotobuf-c-dev libxxhash-dev libzstd-dev
 )
 readonly -a TEST_PACKAGES=(
     clang clang-tidy clang-format libclang-rt-14-dev gcovr shellcheck

@@ -112,7 +112,7 @@ static int step(struct weir_wal_cursor *cursor, struct weir_wal_record *ret, str
 {
     bool skip_body = cursor->chain.lsn < cursor->from_lsn;
     struct wal_record_header header;
-    bool found;
+    enum wal_found found;
 
     struct wal_segment *following = find_segment(cursor->wal, cursor->reader.number + 1);
     if (following != NULL && following->first_lsn == cursor->chain.lsn) {
@@ -126,14 +126,14 @@ static int step(struct weir_wal_cursor *cursor, struct weir_wal_record *ret, str
     if (rc != WEIR_OK) {
         return rc;
     }
-    if (!found) {
+    if (found != WAL_FOUND) {
         return weir_error_set_reason(err, WEIR_ECORRUPT, "log_corrupt",
                                      "%s/%016" PRIu64 ".wal, offset %" PRIu64 ": record %" PRIu64
                                      " was good when the log was opened and is damaged now",
                                      cursor->wal->dir, cursor->reader.number, cursor->offset,
                                      cursor->chain.lsn);
     }
-    cursor->offset += wal_record_space(ret->len);
+    cursor->offset += wal_record_space(header.body_bytes);
     cursor->chain.lsn++;
     cursor->chain.crc = header.crc;
     return WEIR_OK;

@@ -33,7 +33,8 @@ enum {
     RECORD_BODY_CRC = 8,
     RECORD_PREVIOUS_CRC = 12,
     RECORD_BODY_BYTES = 16,
-    RECORD_TYPE = 20, /* and three zero bytes */
+    RECORD_TYPE = 20,
+    RECORD_STORAGE = 21, /* and two zero bytes */
     RECORD_LSN = 24,
     RECORD_DURABLE_LSN = 32,
     RECORD_END = 40,
@@ -143,6 +144,16 @@ uint32_t wal_record_encode_body(const struct wal_place *place, const void *bytes
     return weir_crc32c(crc, body + len, rest - len);
 }
 
+uint32_t wal_record_finish_body(const struct wal_place *place, size_t len, uint8_t *at)
+{
+    size_t rest = (size_t)wal_record_space(len) - WAL_RECORD_HEADER_BYTES;
+    uint8_t *body = at + WAL_RECORD_HEADER_BYTES;
+
+    weir_assert(len <= WEIR_WAL_RECORD_BYTES_MAX);
+    memset(body + len, 0, rest - len); /* B1 */
+    return weir_crc32c(place_crc(place), body, rest);
+}
+
 void wal_record_encode_header(const struct wal_place *place, struct wal_record_header *header,
                               uint8_t *at)
 {
@@ -153,6 +164,7 @@ void wal_record_encode_header(const struct wal_place *place, struct wal_record_h
     put_u32(at + RECORD_PREVIOUS_CRC, header->previous_crc);
     put_u32(at + RECORD_BODY_BYTES, header->body_bytes);
     at[RECORD_TYPE] = header->type;
+    at[RECORD_STORAGE] = header->storage;
     put_u64(at + RECORD_LSN, header->lsn);
     put_u64(at + RECORD_DURABLE_LSN, header->durable_lsn);
     header->crc = weir_crc32c(place_crc(place), at + RECORD_COVERED, RECORD_END - RECORD_COVERED);
@@ -174,6 +186,7 @@ bool wal_record_header_inspect(const struct wal_place *place, const uint8_t *at,
         .previous_crc = get_u32(at + RECORD_PREVIOUS_CRC),
         .body_bytes = get_u32(at + RECORD_BODY_BYTES),
         .type = at[RECORD_TYPE],
+        .storage = at[RECORD_STORAGE],
         .lsn = get_u64(at + RECORD_LSN),
         .durable_lsn = get_u64(at + RECORD_DURABLE_LSN),
     };

@@ -32,6 +32,9 @@ _Static_assert(WEIR_WAL_SEGMENT_BYTES_MIN % WAL_BLOCK_BYTES == 0, "segments are 
 /* The log's own marks, by their first byte. */
 enum wal_mark { WAL_MARK_OPENED = 1, WAL_MARK_CLOSED = 2 };
 
+/* What the bytes of a record's body are. */
+enum wal_storage { WAL_STORED_PLAIN = 0, WAL_STORED_PACKED = 1 /* see wal/compress.h */ };
+
 /* Where bytes belong. Part of every checksum, not written out with them. */
 struct wal_place {
     uint8_t uuid[WEIR_IO_UUID_BYTES];
@@ -54,8 +57,9 @@ struct wal_record_header {
     uint32_t crc;      /* of the fields below and the place */
     uint32_t body_crc; /* of the bytes behind the header up to the end of the block, and place */
     uint32_t previous_crc; /* crc of the record before: the chain */
-    uint32_t body_bytes;
+    uint32_t body_bytes;   /* as stored */
     uint8_t type;
+    uint8_t storage; /* enum wal_storage, or what only later versions know */
     uint64_t lsn;
     uint64_t durable_lsn; /* records up to here were durable when this one's write began */
 };
@@ -89,6 +93,8 @@ enum wal_header_verdict wal_segment_header_inspect(const uint8_t *block, size_t 
  * Returns the body's checksum. */
 uint32_t wal_record_encode_body(const struct wal_place *place, const void *bytes, size_t len,
                                 uint8_t *at);
+/* The same where the body's len bytes are there already. */
+uint32_t wal_record_finish_body(const struct wal_place *place, size_t len, uint8_t *at);
 /* Writes the header in front of an encoded body. Sets header->crc. */
 void wal_record_encode_header(const struct wal_place *place, struct wal_record_header *header,
                               uint8_t *at);

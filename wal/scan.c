@@ -156,6 +156,39 @@ static int check_candidates(struct scan_run *run, struct weir_error *err)
 
 /* --- Records -------------------------------------------------------------------------------- */
 
+/* A record that belongs here, every bit of it, must also be one that can be read: R2. */
+static int check_readable(struct scan_run *run, enum wal_found found, uint64_t number,
+                          uint64_t offset, struct weir_error *err)
+{
+    if (found == WAL_FOUND_BROKEN) {
+        return corrupt(run, number, offset,
+                       "a record's checksums are right, but its compressed body does not hold what "
+                       "it says",
+                       err);
+    }
+    if (found == WAL_FOUND_UNKNOWN) {
+        return weir_error_set_reason(
+            err, WEIR_ECONFLICT, "log_version",
+            "%s/%016" PRIu64 ".wal, offset %" PRIu64
+            ": a record is stored in a way that this build of weir cannot "
+            "read (is it one without zstd?): open the log with one that can",
+            run->dir, number, offset);
+    }
+    return WEIR_OK;
+}
+
+static void count_record(struct wal_scan *scan, const struct wal_record_header *header,
+                         const struct weir_wal_record *record)
+{
+    scan->record_count++;
+    scan->record_bytes += record->len;
+    if (header->storage == WAL_STORED_PACKED) {
+        scan->compressed_count++;
+        scan->compressed_plain_bytes += record->len;
+        scan->compressed_stored_bytes += header->body_bytes;
+    }
+}
+
 /* Reads a segment's records as far as the chain holds, and leaves scan at their end. */
 static int walk(struct scan_run *run, struct wal_reader *reader, struct weir_error *err)
 {
@@ -170,11 +203,14 @@ static int walk(struct scan_run *run, struct wal_reader *reader, struct weir_err
     for (;;) {
         struct wal_record_header header;
         struct weir_wal_record record;
-        bool found;
+        enum wal_found found;
 
         int rc = wal_reader_record(reader, &scan->chain, scan->end, false, &found, &header, &record,
                                    err);
-        if (rc != WEIR_OK || !found) {
+        if (rc == WEIR_OK) {
+            rc = check_readable(run, found, reader->number, scan->end, err);
+        }
+        if (rc != WEIR_OK || found == WAL_FOUND_NOTHING) {
             return rc;
         }
         place.offset = scan->end;
@@ -187,11 +223,10 @@ static int walk(struct scan_run *run, struct wal_reader *reader, struct weir_err
         if (header.durable_lsn + 1 == header.lsn) {
             scan->unproven = scan->end; /* all before it were durable when it was written */
         }
-        scan->record_count++;
-        scan->record_bytes += record.len;
+        count_record(scan, &header, &record);
         scan->chain.lsn = header.lsn + 1; /* R1 */
         scan->chain.crc = header.crc;
-        scan->end += wal_record_space(record.len);
+        scan->end += wal_record_space(header.body_bytes);
     }
 }
 

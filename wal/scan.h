@@ -27,6 +27,7 @@ struct wal_scan {
                                     * included; 0: there are none */
     struct wal_chain chain;        /* what comes next */
     uint64_t record_count, record_bytes;
+    uint64_t compressed_count, compressed_plain_bytes, compressed_stored_bytes;
     uint64_t corrupt_number; /* on WEIR_ECORRUPT: the segment found damaged */
 };
 

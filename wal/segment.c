@@ -145,6 +145,7 @@ void wal_reader_close(struct wal_reader *reader)
     if (reader != NULL && reader->io != NULL) {
         weir_io_file_close(reader->io, reader->file);
         free(reader->window);
+        wal_unpacker_fini(&reader->unpacker);
         *reader = (struct wal_reader){ 0 };
     }
 }
@@ -212,16 +213,43 @@ int wal_reader_segment_header(struct wal_reader *reader, enum wal_header_verdict
     return rc;
 }
 
+/* Makes of a whole body at bytes what was appended. */
+static int read_body(struct wal_reader *reader, const struct wal_record_header *header,
+                     const uint8_t *bytes, enum wal_found *ret_found, struct weir_wal_record *ret,
+                     struct weir_error *err)
+{
+    enum wal_unpacked unpacked = WAL_UNPACK_UNKNOWN;
+
+    if (header->storage == WAL_STORED_PLAIN) {
+        *ret_found = WAL_FOUND;
+        ret->bytes = bytes;
+        return WEIR_OK;
+    }
+    if (header->storage == WAL_STORED_PACKED) {
+        int rc =
+            wal_unpack(&reader->unpacker, bytes, header->body_bytes, &unpacked, &ret->len, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+        ret->bytes = reader->unpacker.bytes;
+    }
+    *ret_found = unpacked == WAL_UNPACKED        ? WAL_FOUND
+                 : unpacked == WAL_UNPACK_BROKEN ? WAL_FOUND_BROKEN
+                                                 : WAL_FOUND_UNKNOWN;
+    return WEIR_OK;
+}
+
 static int read_record(struct wal_reader *reader, const struct wal_chain *chain, uint64_t at,
-                       bool skip_body, bool *ret_found, struct wal_record_header *ret_header,
-                       struct weir_wal_record *ret, struct weir_error *err)
+                       bool skip_body, enum wal_found *ret_found,
+                       struct wal_record_header *ret_header, struct weir_wal_record *ret,
+                       struct weir_error *err)
 {
     struct wal_place place = { .segment_number = reader->number, .offset = at };
     struct wal_record_header header;
     const uint8_t *bytes;
     size_t available;
 
-    *ret_found = false;
+    *ret_found = WAL_FOUND_NOTHING;
     memcpy(place.uuid, chain->uuid, sizeof(place.uuid));
     int rc = wal_reader_get(reader, at, WAL_BLOCK_BYTES, &bytes, &available, err);
     if (rc != WEIR_OK || available < WAL_RECORD_HEADER_BYTES ||
@@ -234,25 +262,25 @@ static int read_record(struct wal_reader *reader, const struct wal_chain *chain,
                                      .len = header.body_bytes };
     *ret_header = header;
     if (skip_body) {
-        *ret_found = true;
+        *ret_found = WAL_FOUND;
         return WEIR_OK;
     }
     rc = wal_reader_get(reader, at, (size_t)wal_record_space(header.body_bytes), &bytes, &available,
                         err);
-    if (rc == WEIR_OK) {
-        *ret_found = wal_record_inspect(&place, bytes, available, ret_header) == WAL_WHOLE;
-        ret->bytes = bytes + WAL_RECORD_HEADER_BYTES;
+    if (rc != WEIR_OK || wal_record_inspect(&place, bytes, available, ret_header) != WAL_WHOLE) {
+        return rc;
     }
-    return rc;
+    return read_body(reader, &header, bytes + WAL_RECORD_HEADER_BYTES, ret_found, ret, err);
 }
 
 int wal_reader_record(struct wal_reader *reader, const struct wal_chain *chain, uint64_t at,
-                      bool skip_body, bool *ret_found, struct wal_record_header *ret_header,
-                      struct weir_wal_record *ret, struct weir_error *err)
+                      bool skip_body, enum wal_found *ret_found,
+                      struct wal_record_header *ret_header, struct weir_wal_record *ret,
+                      struct weir_error *err)
 {
     int rc = read_record(reader, chain, at, skip_body, ret_found, ret_header, ret, err);
 
-    if (rc == WEIR_OK && !*ret_found) {
+    if (rc == WEIR_OK && *ret_found == WAL_FOUND_NOTHING) {
         /* Wrong bytes may come from the way, not from the device; and a writer may just have
          * finished what this window saw half done. */
         reader->window_bytes = 0;

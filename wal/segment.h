@@ -3,6 +3,7 @@
 #ifndef WEIR_WAL_SEGMENT_H
 #define WEIR_WAL_SEGMENT_H
 
+#include "wal/compress.h"
 #include "wal/record.h"
 
 enum {
@@ -46,6 +47,7 @@ struct wal_reader {
     size_t capacity_bytes;
     uint64_t window_at;
     size_t window_bytes;
+    struct wal_unpacker unpacker;
 };
 
 int wal_reader_open(struct weir_io *io, const char *dir, uint64_t number, struct wal_reader *ret,
@@ -67,12 +69,20 @@ struct wal_chain {
     uint32_t crc; /* of the one before it */
 };
 
-/* The record that the chain expects at at. *ret_found says whether it is there, whole; if not, the
- * bytes are read a second time before that is believed. With skip_body only its header is
- * checked. ret and *ret_header are filled when it is found; ret->bytes is valid until the next
- * call. */
+/* What is found where a record is expected. */
+enum wal_found {
+    WAL_FOUND,
+    WAL_FOUND_NOTHING, /* no whole record that continues the chain */
+    WAL_FOUND_BROKEN,  /* such a record, but its body cannot be unpacked */
+    WAL_FOUND_UNKNOWN, /* such a record, stored in a way that this build cannot read */
+};
+
+/* The record that the chain expects at at. Where there is nothing, the bytes are read a second time
+ * before that is believed. With skip_body only its header is checked. ret and *ret_header are filled
+ * when it is found; ret->bytes is valid until the next call. */
 int wal_reader_record(struct wal_reader *reader, const struct wal_chain *chain, uint64_t at,
-                      bool skip_body, bool *ret_found, struct wal_record_header *ret_header,
-                      struct weir_wal_record *ret, struct weir_error *err);
+                      bool skip_body, enum wal_found *ret_found,
+                      struct wal_record_header *ret_header, struct weir_wal_record *ret,
+                      struct weir_error *err);
 
 #endif

@@ -205,6 +205,31 @@ static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *er
     return rc;
 }
 
+/* Writes a record's body, packed where that is wanted and takes up fewer blocks, and says so in
+ * *header. Room is made for the plain bytes: only now is it known what becomes of them. */
+static void encode_body(struct weir_wal *wal, const struct wal_place *place, const void *bytes,
+                        size_t len, struct wal_record_header *header, uint8_t *at)
+{
+    size_t packed_bytes = 0;
+
+    if (wal->packer != NULL && len >= wal->compress_from_bytes) {
+        size_t fewer_blocks = (size_t)wal_record_space(len) - WAL_BLOCK_BYTES;
+        packed_bytes = wal_packer_pack(wal->packer, bytes, len, at + WAL_RECORD_HEADER_BYTES,
+                                       fewer_blocks - WAL_RECORD_HEADER_BYTES);
+    }
+    if (packed_bytes == 0) {
+        header->body_bytes = (uint32_t)len;
+        header->body_crc = wal_record_encode_body(place, bytes, len, at);
+        return;
+    }
+    header->storage = WAL_STORED_PACKED;
+    header->body_bytes = (uint32_t)packed_bytes;
+    header->body_crc = wal_record_finish_body(place, packed_bytes, at);
+    wal->stat.compressed_count++;
+    wal->stat.compressed_plain_bytes += len;
+    wal->stat.compressed_stored_bytes += packed_bytes;
+}
+
 int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len, uint64_t *ret_lsn,
                struct weir_error *err)
 {
@@ -219,8 +244,7 @@ int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len
         return weir_error_set(err, WEIR_EINVAL, "a log record of %zu bytes; %d are the limit", len,
                               WEIR_WAL_RECORD_BYTES_MAX);
     }
-    uint64_t space = wal_record_space(len);
-    int rc = make_room(wal, space, err);
+    int rc = make_room(wal, wal_record_space(len), err);
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -238,8 +262,8 @@ int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len
     place.segment_number = group->segment_number;
     place.offset = wal->offset;
     header.lsn = wal->last_lsn + 1;
-    header.body_bytes = (uint32_t)len;
-    header.body_crc = wal_record_encode_body(&place, bytes, len, group->bytes + group->used_bytes);
+    encode_body(wal, &place, bytes, len, &header, group->bytes + group->used_bytes);
+    uint64_t space = wal_record_space(header.body_bytes);
     wal_record_encode_header(&place, &header, group->bytes + group->used_bytes);
     group->used_bytes += (size_t)space;
     group->last_lsn = header.lsn;
@@ -357,8 +381,8 @@ static int append_mark(struct weir_wal *wal, enum wal_mark mark, struct weir_err
     return rc == WEIR_OK ? weir_wal_wait(wal, lsn, err) : rc;
 }
 
-static int check_options(const struct weir_wal_options *opts, struct weir_wal *wal,
-                         struct weir_error *err)
+static int take_options(const struct weir_wal_options *opts, struct weir_wal *wal,
+                        struct weir_error *err)
 {
     wal->segment_bytes = WEIR_WAL_SEGMENT_BYTES_DEFAULT;
     if (opts == NULL) {
@@ -372,6 +396,7 @@ static int check_options(const struct weir_wal_options *opts, struct weir_wal *w
     }
     wal->retain_bytes = opts->retain_bytes;
     wal->retain_segments = opts->retain_segments;
+    wal->compress_from_bytes = opts->compress_from_bytes;
     if (wal->segment_bytes < WEIR_WAL_SEGMENT_BYTES_MIN ||
         wal->segment_bytes > WEIR_WAL_SEGMENT_BYTES_MAX ||
         wal->segment_bytes % WAL_BLOCK_BYTES != 0) {
@@ -380,7 +405,15 @@ static int check_options(const struct weir_wal_options *opts, struct weir_wal *w
                               wal->segment_bytes, WEIR_WAL_SEGMENT_BYTES_MIN,
                               WEIR_WAL_SEGMENT_BYTES_MAX, WAL_BLOCK_BYTES);
     }
-    return WEIR_OK;
+    if (wal->compress_from_bytes == 0) {
+        return WEIR_OK;
+    }
+    return wal->compress_from_bytes >= WEIR_WAL_COMPRESS_BYTES_MIN
+               ? wal_packer_open(&wal->packer, err)
+               : weir_error_set(err, WEIR_ECONFIG,
+                                "log records compressed from %" PRIu64 " bytes on: give 0 (never), "
+                                "or %d and more",
+                                wal->compress_from_bytes, WEIR_WAL_COMPRESS_BYTES_MIN);
 }
 
 /* Waits for everything under way and frees wal. Buffers that the I/O layer does not give back are
@@ -406,6 +439,7 @@ static void release(struct weir_wal *wal)
     (void)WEIR_FAIL_POINT(stop_unlock_before, NULL);
     weir_io_unlock_dir(wal->io, wal->lock);
     (void)WEIR_FAIL_POINT(stop_unlock_after, NULL);
+    wal_packer_close(wal->packer);
     free(wal->waiting.bytes);
     free(wal->writing.bytes);
     free(wal->segments);
@@ -425,7 +459,7 @@ int weir_wal_open(struct weir_io *io, const char *dir, const struct weir_wal_opt
     wal->io = io;
     wal->dir = strdup(dir);
     rc = wal->dir == NULL ? weir_error_set(err, WEIR_ENOMEM, "open log %s: out of memory", dir)
-                          : check_options(opts, wal, err);
+                          : take_options(opts, wal, err);
     if (rc == WEIR_OK) {
         rc = WEIR_FAIL_AROUND(start_open_dir, weir_io_make_dir(io, dir, err), err);
     }

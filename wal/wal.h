@@ -30,6 +30,7 @@ enum {
 #endif
     WEIR_WAL_SEGMENT_BYTES_MAX = 1024 * 1024 * 1024,
     WEIR_WAL_SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024,
+    WEIR_WAL_COMPRESS_BYTES_MIN = 64 * 1024, /* shorter records are never compressed */
     WEIR_WAL_TYPE_OWN = 0, /* record type of the log's own marks; users have 1 to 255 */
 };
 
@@ -44,6 +45,10 @@ struct weir_wal_options {
      * mark needs stays in any case. */
     uint64_t retain_bytes;
     uint64_t retain_segments;
+    /* Records of so many bytes and more (64 KiB at least) are stored as zstd frames where that takes
+     * up fewer blocks; 0: none are. Packing takes the appending thread 2 to 10 ms a MiB, and 0.6 MiB
+     * of memory from open on. Reading needs no option. */
+    uint64_t compress_from_bytes;
 };
 
 /* One record as read back. bytes is borrowed, see the function that returns it. */
@@ -61,12 +66,14 @@ struct weir_wal_stat {
     uint64_t newest_segment_lsn;      /* first record of the newest segment, written or to come */
     uint64_t last_lsn;                /* newest one, durable or waiting */
     uint64_t durable_lsn;
-    uint64_t segment_count; /* files, the prepared one included */
-    uint64_t segment_bytes; /* on disk, of all of them */
-    uint64_t record_count;  /* appended since open */
-    uint64_t write_count;   /* durable writes since open; smaller where records shared one */
-    uint64_t written_bytes; /* by them, padding included */
-    uint64_t recycled_count, created_count, removed_count; /* segment files, since open */
+    uint64_t segment_count;    /* files, the prepared one included */
+    uint64_t segment_bytes;    /* on disk, of all of them */
+    uint64_t record_count;     /* appended since open */
+    uint64_t write_count;      /* durable writes since open; smaller where records shared one */
+    uint64_t written_bytes;    /* by them, padding included */
+    uint64_t compressed_count; /* of the records appended since open: stored as zstd frames */
+    uint64_t compressed_plain_bytes, compressed_stored_bytes; /* theirs, before and after */
+    uint64_t recycled_count, created_count, removed_count;    /* segment files, since open */
     uint64_t late_segment_count; /* of those: an append waited until the file was made or grown */
     uint64_t cut_bytes;          /* of a torn tail that this open found and cut off */
     bool no_space;       /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
@@ -79,7 +86,8 @@ struct weir_wal_stat {
  * Owns   On success the caller passes *ret to weir_wal_close(). dir is copied, io is borrowed
  *        until then. opts may be NULL.
  * Fails  WEIR_EBUSY (locked by another), WEIR_ECORRUPT (names file and offset; nothing was
- *        changed), WEIR_ECONFLICT (reason "log_version"), WEIR_ENOSPC, WEIR_EIO, WEIR_ECONFIG. */
+ *        changed), WEIR_ECONFLICT (reason "log_version"), WEIR_ENOSPC, WEIR_EIO, WEIR_ECONFIG (an
+ *        option; compress_from_bytes where weir was built without zstd). */
 WEIR_MUST_CHECK int weir_wal_open(struct weir_io *io, const char *dir,
                                   const struct weir_wal_options *opts, weir_wal **ret,
                                   struct weir_error *err);
@@ -151,7 +159,9 @@ struct weir_wal_report {
     uint8_t uuid[WEIR_IO_UUID_BYTES];
     uint64_t segment_count, segment_bytes; /* files, one prepared behind the last included */
     uint64_t first_lsn, last_lsn;          /* 0 both: there are no records */
-    uint64_t record_count, record_bytes;
+    uint64_t record_count, record_bytes;   /* the bytes as they were appended */
+    uint64_t compressed_count; /* of the records: stored as zstd frames, from so many bytes ... */
+    uint64_t compressed_plain_bytes, compressed_stored_bytes; /* ... to so many */
     uint64_t torn_bytes; /* behind the last whole record, of a write cut off by a crash; or of one
                           * that is being written just now */
     uint64_t next_torn_bytes; /* of those, at the start of the file behind the last segment */

@@ -53,7 +53,8 @@ struct weir_wal {
     struct weir_io *io;
     char *dir;
     struct weir_io_lock *lock;
-    uint64_t segment_bytes, retain_bytes, retain_segments;
+    uint64_t segment_bytes, retain_bytes, retain_segments, compress_from_bytes;
+    struct wal_packer *packer; /* NULL: nothing is compressed */
     uint8_t uuid[WEIR_IO_UUID_BYTES];
 
     struct wal_segment *segments; /* oldest first; the last is the active one */

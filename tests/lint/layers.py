@@ -41,6 +41,7 @@ PUBLIC_ONLY = {"src/serve", "src/cli"}
 # Header of an outside library: the files that may know it.
 OUTSIDE = {
     r"liburing\.h": r"src/io/uring_io\.c",
+    r"zstd\.h": r"wal/compress\.c",
     r"xxhash\.h": r"src/base/hash\.c",
     r"simdjson\.h": r"src/format/json_\w+\.cc",
     r"rocksdb/.*": r"src/state/rocksdb_state\.c",

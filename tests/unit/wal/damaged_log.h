@@ -1,5 +1,4 @@
-/* damaged_log.h: small logs to be harmed, and the judgement over them. For test_damage.c and
- * test_every_harm.c. */
+/* damaged_log.h: small logs to be harmed, and the judgement over them. For the tests of damage. */
 #ifndef WEIR_TESTS_DAMAGED_LOG_H
 #define WEIR_TESTS_DAMAGED_LOG_H
 
@@ -49,6 +48,30 @@ static inline struct sim_disk *make_long(uint64_t seed)
     weir_io_close(io);
     sim_disk_settle(disk);
     return disk;
+}
+
+/* Gives the last record of make_small(false) another body, stored in the given way, with checksums
+ * that are right. Returns its offset. */
+static inline uint64_t replace_last(struct sim_disk *disk, uint8_t storage, const void *body,
+                                    size_t body_bytes)
+{
+    struct wal_place place = { .segment_number = 1,
+                               .offset = WAL_SEGMENT_HEADER_BYTES + RECORDS * WAL_BLOCK_BYTES };
+    struct wal_segment_header segment;
+    struct wal_record_header header;
+    size_t len;
+    uint8_t *bytes = sim_disk_bytes(disk, FIRST, &len);
+    uint8_t *at = bytes + place.offset;
+
+    assert_true(place.offset + wal_record_space(body_bytes) <= len);
+    assert_int_equal(wal_segment_header_inspect(bytes, len, &segment), WAL_HEADER_WHOLE);
+    memcpy(place.uuid, segment.uuid, sizeof(place.uuid));
+    assert_true(wal_record_header_inspect(&place, at, &header));
+    header.storage = storage;
+    header.body_bytes = (uint32_t)body_bytes;
+    header.body_crc = wal_record_encode_body(&place, body, body_bytes, at);
+    wal_record_encode_header(&place, &header, at);
+    return place.offset;
 }
 
 /* What verify says; open, on a copy of the disk, has to say the same. *ret_count: user records. */

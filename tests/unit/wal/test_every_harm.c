@@ -12,6 +12,7 @@
 
 enum {
     SECTORS_A_BLOCK = WAL_BLOCK_BYTES / SIM_SECTOR_BYTES,
+    PACKED_RECORDS = 2,
     BLOCKS_BEHIND = 2,                /* of those behind the end, so many are harmed, too */
     STEP = LOG_TEST_IS_SLOW ? 13 : 1, /* a prime: no pattern of the format repeats with it */
     SWAP_STEP = LOG_TEST_IS_SLOW ? 7 : 1,
@@ -96,6 +97,34 @@ static void make_recycled(struct victim *ret)
     sim_disk_settle(disk);
     victim_init(ret, disk, THIRD, old);
 }
+
+#if WEIR_HAVE_ZSTD
+/* A log of compressed records, each of which takes up one block. */
+static void make_packed(struct victim *ret)
+{
+    struct weir_wal_options options = { .size_bytes = sizeof(options),
+                                        .segment_bytes = 2 * SEGMENT_BYTES,
+                                        .compress_from_bytes = WEIR_WAL_COMPRESS_BYTES_MIN };
+    static const uint8_t bytes[WEIR_WAL_COMPRESS_BYTES_MIN] = "zeros behind this";
+    struct sim_disk *disk = sim_disk_new(7);
+    struct weir_io *io = sim_disk_boot(disk);
+    struct weir_wal_stat stat;
+    weir_wal *wal = NULL;
+
+    assert_int_equal(weir_wal_open(io, "/log", &options, &wal, NULL), WEIR_OK);
+    for (int i = 0; i < PACKED_RECORDS; i++) {
+        (void)must_append(wal, 1, bytes, sizeof(bytes));
+    }
+    weir_wal_stat(wal, &stat);
+    assert_int_equal(stat.compressed_count, PACKED_RECORDS);
+    sim_disk_kill(disk);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_settle(disk);
+    victim_init(ret, disk, FIRST, NULL);
+    assert_int_equal(ret->end, WAL_SEGMENT_HEADER_BYTES + (PACKED_RECORDS + 1) * WAL_BLOCK_BYTES);
+}
+#endif
 
 /* --- Judging -------------------------------------------------------------------------------- */
 
@@ -233,7 +262,8 @@ static void cut_at_every_byte(struct victim *victim)
     }
 }
 
-/* Runs one harm on a closed log, on one that a kill left behind, and on a recycled segment. */
+/* Runs one harm on a closed log, on one that a kill left behind, on a recycled segment, and on one of
+ * compressed records. */
 static void on_every_victim(void (*harm)(struct victim *victim))
 {
     struct victim victim;
@@ -247,6 +277,11 @@ static void on_every_victim(void (*harm)(struct victim *victim))
     make_recycled(&victim);
     harm(&victim);
     victim_fini(&victim);
+#if WEIR_HAVE_ZSTD
+    make_packed(&victim);
+    harm(&victim);
+    victim_fini(&victim);
+#endif
 }
 
 /* covers: D-14, D-15 */
