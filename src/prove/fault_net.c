@@ -72,7 +72,7 @@ static struct prove_weather draw_weather(const struct spec *spec, struct prove_c
         .way = counts_replies ? PROVE_REPLIES : PROVE_REQUESTS,
         .at_byte = prove_chance_below(chance, at_byte_max),
         /* Of a record batch, a part that its checksum is of; under TLS there is no telling. */
-        .after = spec->endpoint == PROVE_BROKER ? "\"body\":\"" : NULL,
+        .after = spec->endpoint == PROVE_BROKER ? "\"id\":" : NULL,
         .delay_s = delay_s,
         .write_bytes = 1 + (uint32_t)prove_chance_below(chance, TRICKLE_BYTES_MAX),
         .bytes_per_s = TRICKLE_BYTES_PER_S,

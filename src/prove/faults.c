@@ -113,8 +113,8 @@ static bool is_listed(const struct prove_options *options, const char *word)
 }
 
 /* Whether a kind is to be played. WEIR_ECONFIG when it is named but cannot be. */
-static int is_wanted(const struct prove_options *options, enum prove_fault number, bool *ret,
-                     struct weir_error *err)
+static int is_wanted(const struct prove_options *options, bool can_be_led, enum prove_fault number,
+                     bool *ret, struct weir_error *err)
 {
     const struct kind *kind = &kinds[number];
     bool is_named = is_listed(options, prove_fault_word[number]);
@@ -122,8 +122,10 @@ static int is_wanted(const struct prove_options *options, enum prove_fault numbe
 
     if (options->external != NULL && !kind->fits_any) {
         needs = "weir itself, not --external";
-    } else if (options->pipeline != NULL && kind->is_net) {
-        needs = "the built-in pipeline, whose brokers' addresses can be told";
+    } else if (kind->is_net && !can_be_led) {
+        needs =
+            "broker_addresses = '${WEIR_PROVE_BROKER_ADDRESSES:-}' in the pipeline, which leads it "
+            "through the proxy";
     } else if (kind->is_possible != NULL && !kind->is_possible(options)) {
         needs = kind->needs;
     } else if (!fits_database(options, number)) {
@@ -136,6 +138,24 @@ static int is_wanted(const struct prove_options *options, enum prove_fault numbe
     *ret = needs == NULL &&
            (is_named || is_listed(options, "all") || (kind->is_net && is_listed(options, "net")));
     return WEIR_OK;
+}
+
+/* Whether brokers can be given other addresses than those that they advertise. */
+static int check_can_be_led(const struct prove_options *options, bool *ret, struct weir_error *err)
+{
+    char *text = NULL;
+    int rc;
+
+    *ret = true;
+    if (options->pipeline == NULL) {
+        return WEIR_OK;
+    }
+    rc = prove_place_read(options->pipeline, &text, err);
+    if (rc == WEIR_OK) {
+        *ret = prove_fitting_can_be_led(text);
+    }
+    free(text);
+    return rc;
 }
 
 /* How often each kind is played. The first kind of kill that is wanted takes what the others leave. */
@@ -175,12 +195,14 @@ int prove_deck_deal(const struct prove_options *options, struct prove_deck *ret,
     bool wanted[PROVE_FAULT_COUNT];
     uint32_t shares[PROVE_FAULT_COUNT];
     uint64_t count = 0;
+    bool can_be_led;
+    int rc = check_can_be_led(options, &can_be_led, err);
 
-    for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {
-        int rc = is_wanted(options, (enum prove_fault)kind, &wanted[kind], err);
-        if (rc != WEIR_OK) {
-            return rc;
-        }
+    for (unsigned kind = 0; kind < PROVE_FAULT_COUNT && rc == WEIR_OK; kind++) {
+        rc = is_wanted(options, can_be_led, (enum prove_fault)kind, &wanted[kind], err);
+    }
+    if (rc != WEIR_OK) {
+        return rc;
     }
     share_out(options, wanted, shares);
     for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {

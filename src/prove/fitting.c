@@ -101,6 +101,11 @@ int prove_fitting_check_text(const char *text, struct weir_error *err)
     return WEIR_OK;
 }
 
+bool prove_fitting_can_be_led(const char *text)
+{
+    return strstr(text, "${WEIR_PROVE_BROKER_ADDRESSES") != NULL;
+}
+
 /* The line behind the first one that begins with a word. NULL: none. */
 static const char *find_line(const char *text, const char *start)
 {

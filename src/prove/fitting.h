@@ -32,6 +32,8 @@ struct prove_fitting {
 
 /* Whether the text of the file goes where it is told. WEIR_ECONFIG says what it lacks. */
 int prove_fitting_check_text(const char *text, struct weir_error *err);
+/* Whether it says where brokers are reached, so that a proxy may stand before them. */
+bool prove_fitting_can_be_led(const char *text);
 /* Reads what explain printed. WEIR_ECONFIG: why it cannot be played. */
 int prove_fitting_read(const char *explained, struct prove_fitting *ret, struct weir_error *err);
 /* The message of an id, as JSON: a pure function of seed and id. Returns its length. */

@@ -95,6 +95,45 @@ def test_weaker_modes_hold_what_they_promise(stage: Stage, count_kills, mode: st
     assert found["outside_flight"] == 0
 
 
+OWN_PIPELINE = """
+CREATE TABLE orders (id bigint, amount numeric(12,2), placed timestamptz, note text)
+  WITH (connector = 'kafka', format = 'json', brokers = '${{WEIR_PROVE_BROKERS}}', topic = '${{WEIR_PROVE_TOPIC:-orders}}',
+        "kafka.socket.timeout.ms" = '2000'{leads});
+CREATE TABLE revenue (id bigint{key}, cents bigint, placed timestamptz)
+  WITH (connector = 'postgres', dsn = '${{WEIR_PROVE_DSN}}', answer_timeout = '1 s');
+INSERT INTO revenue SELECT id, (amount * 100)::bigint, placed FROM orders;
+"""
+LEADS = ", broker_addresses = '${WEIR_PROVE_BROKER_ADDRESSES:-}'"
+NET = ("net-reset-broker", "net-change-broker", "net-no-replies-database", "net-hold-database")
+
+
+@pytest.mark.parametrize("key", ["", " PRIMARY KEY"], ids=["append", "upsert"])
+def test_a_pipeline_of_ones_own(stage: Stage, count_kills, key: str):
+    path = stage.dir / "own.sql"
+    path.write_text(OWN_PIPELINE.format(key=key, leads=LEADS))
+    wanted = ("kill", "freeze", *NET)
+    status, found = outcome(stage, "--pipeline", path, "--kills", 5, "--faults", ",".join(wanted))
+    assert status == 0 and found["held"]
+    assert set(wanted) < found["faults"].keys()
+    assert all(row["survived"] == row["tried"] > 0 for row in found["faults"].values())
+    assert found["sent"] == found["rows"] > 0
+    count_kills(kills_in(found))
+    assert_clean(stage)
+
+
+def test_a_pipeline_of_ones_own_that_cannot_be_played(stage: Stage):
+    path = stage.dir / "own.sql"
+    path.write_text(OWN_PIPELINE.format(key="", leads=""))
+    done = prove(stage, "--pipeline", path, "--faults", "net-reset-broker")
+    assert done.returncode == 78 and "${WEIR_PROVE_BROKER_ADDRESSES:-}" in done.stderr
+    path.write_text(OWN_PIPELINE.format(key="", leads="").replace("${WEIR_PROVE_TOPIC:-orders}", "orders"))
+    done = prove(stage, "--pipeline", path)
+    assert done.returncode == 78 and "${WEIR_PROVE_TOPIC}" in done.stderr
+    done = prove(stage, "--pipeline", stage.dir / "none.sql")
+    assert done.returncode == 78 and "none.sql" in done.stderr
+    assert_clean(stage)
+
+
 def test_fail_points_are_died_at(stage: Stage, count_kills):
     status, found = outcome(stage, "--kills", 10, "--faults", "fail-point", weir=program())
     assert status == 0 and found["held"]
