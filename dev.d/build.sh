@@ -2,7 +2,7 @@
 # build.sh: compiles weir; generates the docs that come from its tables; runs benches.
 #
 # Uses     meson and ninja. build/gcc is what people and tests use; build/clang, build/asan,
-#          build/tsan, build/fail, build/fuzz and build/coverage hold the other builds.
+#          build/tsan, build/fail and build/fuzz hold the other builds.
 
 verb build "compiles weir with gcc into build/gcc"
 usage_build() {
@@ -85,10 +85,6 @@ configure() {
         asan) options+=(--buildtype=debug -Doptimization=1 "-Db_sanitize=address,undefined") ;;
         tsan) options+=(--buildtype=debug -Doptimization=1 -Db_sanitize=thread) ;;
         clang) local -x CC=clang CXX=clang++ ;;
-        coverage)
-            options+=(--buildtype=debug -Doptimization=0 -Db_coverage=true)
-            local -x CC=gcc CXX=g++
-            ;;
         fail)
             options+=(-Dfail_points=true)
             local -x CC=gcc CXX=g++

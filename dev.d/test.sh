@@ -13,7 +13,8 @@ usage: ./dev test [--long] [SUITE]... [FILTER]
 
 Suites: ${TEST_SUITES[*]} (default: all).
   unit         unit tests, optimised, built by gcc
-  clang        the same, built by clang
+  coverage     how many branches of wal/ and src/txn tests take: 95 % at least (./dev coverage)
+  clang        the unit tests, built by clang
   asan         the same under the address and undefined-behaviour sanitizers
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
@@ -25,7 +26,7 @@ A FILTER selects tests by a part of their name; then only unit and integration r
 TEXT
 }
 
-readonly -a TEST_SUITES=(unit clang asan tsan lint model sim integration)
+readonly -a TEST_SUITES=(unit coverage clang asan tsan lint model sim integration)
 readonly REPORTS=$BUILD/reports
 readonly WEIR_SIM_SEEDS=${WEIR_SIM_SEEDS:-500000}
 
@@ -159,6 +160,14 @@ meson_tests() {
         --print-errorlogs "${TEST_SELECT[@]}" "${names[@]}" >&2 || rc=$?
     tally meson "$1" "$dir/meson-logs/testlog.json"
     return $rc
+}
+
+suite_coverage() {
+    local passed=1
+    coverage --report "$REPORTS/coverage.tsv" >&2 || passed=0
+    ((passed)) || echo "coverage: too few branches of wal/ and src/txn are taken" >>"$REPORTS/failures"
+    echo "$passed $((1 - passed)) 0" >"$REPORTS/coverage.tally"
+    ((passed))
 }
 
 # Histories of the simulator, and the rules it must notice when they are left out (docs/TESTING.md).

@@ -23,7 +23,7 @@
 enum {
     WEIR_WAL_RECORD_BYTES_MAX = 64 * 1024 * 1024, /* bytes of one record, without header */
     WEIR_WAL_WAITING_BYTES_MAX = 8 * 1024 * 1024, /* several records waiting for one write */
-#ifdef WEIR_WITH_VARIANTS /* the simulator: a header and two small records */
+#ifdef WEIR_SMALL_LIMITS /* the simulator: a header and two small records */
     WEIR_WAL_SEGMENT_BYTES_MIN = 12 * 1024,
 #else
     WEIR_WAL_SEGMENT_BYTES_MIN = 64 * 1024,

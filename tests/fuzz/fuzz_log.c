@@ -6,7 +6,6 @@
  * every record is whole and whose numbers lie. Verify and open have to agree; a log that opens is
  * good after its close, and holds then what verify counted.
  * covers as a whole: X-11 */
-#include "base/variant.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/sim_io.h"
 #include "wal/record.h"
@@ -19,8 +18,6 @@ enum {
     BODY_BYTES = WAL_BLOCK_BYTES,
 };
 _Static_assert((int)SEGMENT_BYTES >= (int)WEIR_WAL_SEGMENT_BYTES_MIN, "segments may be so short");
-
-enum weir_variant weir_variant_on; /* none of the log's rules is left out */
 
 static const char *const files[FILES] = {
     "/log/0000000000000001.wal",

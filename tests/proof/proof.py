@@ -229,7 +229,7 @@ FIGURES = (
     ("fail points died at, in each mode", "fail-points", tell_points, "all, in `test_fail_points.py`"),
     ("faults of the network, each at broker and database", "network", tell_links, "one each"),
     ("inputs made up for decoders", "fuzz", tell_fuzz, "the corpus"),
-    ("branches of `wal/` and `src/txn` that tests take", "coverage", tell_coverage, "`./dev coverage`"),
+    ("branches of `wal/` and `src/txn` that tests take", "coverage", tell_coverage, "in each `./dev test`"),
     ("rows of the catalogue of faults with a passing test", "catalogue", tell_catalogue,
      "counted at its end"),
 )
