@@ -20,19 +20,9 @@ struct weir_wal_cursor {
     uint64_t from_lsn; /* records below are passed over */
 };
 
-static struct wal_segment *find_segment(struct weir_wal *wal, uint64_t number)
-{
-    for (size_t i = 0; i < wal->segment_count; i++) {
-        if (wal->segments[i].number == number) {
-            return &wal->segments[i];
-        }
-    }
-    return NULL;
-}
-
 static void leave(struct weir_wal_cursor *cursor)
 {
-    struct wal_segment *segment = find_segment(cursor->wal, cursor->reader.number);
+    struct wal_segment *segment = wal_find_segment(cursor->wal, cursor->reader.number);
 
     if (cursor->reader.file != NULL) {
         weir_assert(segment != NULL && segment->cursor_count > 0); /* C1 */
@@ -44,7 +34,7 @@ static void leave(struct weir_wal_cursor *cursor)
 /* Moves the cursor to the start of a segment. */
 static int enter(struct weir_wal_cursor *cursor, uint64_t number, struct weir_error *err)
 {
-    struct wal_segment *segment = find_segment(cursor->wal, number);
+    struct wal_segment *segment = wal_find_segment(cursor->wal, number);
     enum wal_header_verdict verdict = WAL_HEADER_NONE;
     struct wal_segment_header header = { 0 };
     struct wal_reader reader = { 0 };
@@ -114,7 +104,7 @@ static int step(struct weir_wal_cursor *cursor, struct weir_wal_record *ret, str
     struct wal_record_header header;
     enum wal_found found;
 
-    struct wal_segment *following = find_segment(cursor->wal, cursor->reader.number + 1);
+    struct wal_segment *following = wal_find_segment(cursor->wal, cursor->reader.number + 1);
     if (following != NULL && following->first_lsn == cursor->chain.lsn) {
         int rc = enter(cursor, following->number, err);
         if (rc != WEIR_OK) {

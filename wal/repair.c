@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/fail_point.h"
 #include "base/log_line.h"
 #include "base/variant.h"
@@ -113,6 +114,34 @@ static int create(struct weir_wal *wal, struct weir_error *err)
 
 /* --- A log that was there ------------------------------------------------------------------- */
 
+/* Reads until two readings agree: what is about to be written over itself is not checked by anything
+ * else, and a wrong byte that came in on the way would be there for good. */
+static int read_surely(struct wal_reader *reader, uint64_t at, size_t want, const uint8_t **ret,
+                       struct weir_error *err)
+{
+    enum { READINGS_MAX = 4 };
+    uint32_t before = 0;
+
+    for (int reading = 0; reading < READINGS_MAX; reading++) {
+        size_t available;
+
+        reader->window_bytes = 0; /* from the device, each time */
+        int rc = wal_reader_get(reader, at, want, ret, &available, err);
+        if (rc != WEIR_OK) {
+            return rc;
+        }
+        if (available < want) {
+            return weir_error_set(err, WEIR_EIO, "the log's last segment became shorter");
+        }
+        uint32_t crc = weir_crc32c(0, *ret, want);
+        if (reading > 0 && crc == before) {
+            return WEIR_OK;
+        }
+        before = crc;
+    }
+    return weir_error_set(err, WEIR_EIO, "the log's last segment reads otherwise each time");
+}
+
 /* Writes again what lies in [from, to) of the active segment. */
 static int write_again(struct weir_wal *wal, uint64_t from, uint64_t to, struct weir_error *err)
 {
@@ -122,12 +151,8 @@ static int write_again(struct weir_wal *wal, uint64_t from, uint64_t to, struct 
     while (rc == WEIR_OK && from < to) {
         uint64_t part = to - from < WAL_READ_AHEAD_BYTES ? to - from : WAL_READ_AHEAD_BYTES;
         const uint8_t *bytes;
-        size_t available;
 
-        rc = wal_reader_get(&reader, from, (size_t)part, &bytes, &available, err);
-        if (rc == WEIR_OK && available < part) {
-            rc = weir_error_set(err, WEIR_EIO, "%s: the last segment became shorter", wal->dir);
-        }
+        rc = read_surely(&reader, from, (size_t)part, &bytes, err);
         if (rc == WEIR_OK) {
             rc = weir_io_write_at(wal->io, wal->file, from, bytes, (size_t)part, true, err);
         }

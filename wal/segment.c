@@ -200,8 +200,9 @@ int wal_reader_get(struct wal_reader *reader, uint64_t at, size_t want, const ui
     return WEIR_OK;
 }
 
-int wal_reader_segment_header(struct wal_reader *reader, enum wal_header_verdict *ret_verdict,
-                              struct wal_segment_header *ret, struct weir_error *err)
+static int read_segment_header(struct wal_reader *reader, enum wal_header_verdict *ret_verdict,
+                               bool *ret_is_blank, struct wal_segment_header *ret,
+                               struct weir_error *err)
 {
     const uint8_t *block;
     size_t available;
@@ -209,6 +210,21 @@ int wal_reader_segment_header(struct wal_reader *reader, enum wal_header_verdict
     int rc = wal_reader_get(reader, 0, WAL_SEGMENT_HEADER_BYTES, &block, &available, err);
     if (rc == WEIR_OK) {
         *ret_verdict = wal_segment_header_inspect(block, available, ret);
+        *ret_is_blank =
+            available == 0 || (block[0] == 0 && memcmp(block, block + 1, available - 1) == 0);
+    }
+    return rc;
+}
+
+int wal_reader_segment_header(struct wal_reader *reader, enum wal_header_verdict *ret_verdict,
+                              struct wal_segment_header *ret, struct weir_error *err)
+{
+    bool is_blank = false; /* a file that was prepared, or nothing: no other bytes are expected */
+    int rc = read_segment_header(reader, ret_verdict, &is_blank, ret, err);
+
+    if (rc == WEIR_OK && *ret_verdict == WAL_HEADER_NONE && !is_blank) {
+        reader->window_bytes = 0; /* as for a record */
+        rc = read_segment_header(reader, ret_verdict, &is_blank, ret, err);
     }
     return rc;
 }

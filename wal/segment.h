@@ -59,6 +59,7 @@ void wal_reader_close(struct wal_reader *reader);
 int wal_reader_get(struct wal_reader *reader, uint64_t at, size_t want, const uint8_t **ret,
                    size_t *ret_available, struct weir_error *err);
 
+/* What says that this is no header is read a second time before that is believed. */
 int wal_reader_segment_header(struct wal_reader *reader, enum wal_header_verdict *ret_verdict,
                               struct wal_segment_header *ret, struct weir_error *err);
 

@@ -177,6 +177,22 @@ static int recycle(struct weir_wal *wal, struct weir_error *err)
     return WEIR_OK;
 }
 
+/* Segments that are not open may disappear, too. Looked for where a file is made anyway: otherwise it
+ * would show only when they are needed. */
+static int check_older(struct weir_wal *wal, struct weir_error *err)
+{
+    struct weir_error cause = { 0 };
+    size_t last = wal->segment_count - 1; /* the active one: each write of records looks for it */
+    size_t first = last > WAL_CHECKED_SEGMENTS_MAX ? last - WAL_CHECKED_SEGMENTS_MAX : 0;
+
+    for (size_t i = first; i < last; i++) {
+        if (wal_check_in_place(wal, &wal->segments[i], &cause) != WEIR_OK) {
+            return wal_fail(wal, &cause, err);
+        }
+    }
+    return WEIR_OK;
+}
+
 static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error *err)
 {
     struct wal_supply *supply = &wal->supply;
@@ -184,11 +200,15 @@ static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error 
     char path[WEIR_IO_PATH_BYTES_MAX];
 
     weir_assert(supply->state == WAL_SUPPLY_NONE);
+    int rc = check_older(wal, err);
+    if (rc != WEIR_OK) {
+        return rc;
+    }
     settle_low(wal);
     if (is_retired(wal, 0) && wal->segments[0].bytes == target_bytes) {
         return recycle(wal, err);
     }
-    int rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, path, err);
+    rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, path, err);
     if (rc == WEIR_OK) {
         const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
         rc = WEIR_FAIL_AROUND(log_segment_create,
@@ -252,6 +272,7 @@ static int start_chunk(struct weir_wal *wal, struct weir_error *err)
         rc = weir_io_write_start(wal->io, &supply->write, err);
     }
     supply->is_writing = rc == WEIR_OK;
+    supply->writing_since_us = weir_io_mono_us(wal->io);
     return rc == WEIR_OK ? WEIR_FAIL_POINT(log_segment_fill_after, err) : rc;
 }
 
@@ -350,6 +371,9 @@ int wal_supply_finish(struct weir_wal *wal, uint64_t bytes_min, struct weir_erro
             supply->target_bytes = target;
         }
         rc = weir_io_poll(wal->io, supply->is_writing ? WAIT_US : 0, err);
+        if (rc == WEIR_OK && supply->is_writing) {
+            rc = wal_check_answer(wal, &supply->write, supply->writing_since_us, err);
+        }
         if (rc == WEIR_OK) {
             rc = fill(wal, err);
         }

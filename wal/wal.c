@@ -13,6 +13,7 @@
  * Checked by asserts tagged W1 and L1, tests/unit/wal/test_wal.c and test_crash.c. */
 #include "wal/wal_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/fail_point.h"
+#include "base/log_line.h"
 #include "base/variant.h"
 
 /* --- Failure -------------------------------------------------------------------------------- */
@@ -30,14 +32,79 @@ int wal_fail(struct weir_wal *wal, const struct weir_error *cause, struct weir_e
         wal->failed = true;
         wal->failure = *cause;
     }
+    if (cause->code == WEIR_ECORRUPT) {
+        return weir_error_set_reason(err, WEIR_ECORRUPT, cause->reason, "%s", cause->text);
+    }
     return weir_error_set_errno(err, WEIR_EIO, cause->sys_errno,
                                 "%s (the log stops here; a restart recovers)", cause->text);
 }
 
 int wal_failed_before(const struct weir_wal *wal, struct weir_error *err)
 {
+    if (wal->failure.code == WEIR_ECORRUPT) {
+        return weir_error_set_reason(err, WEIR_ECORRUPT, wal->failure.reason, "%s",
+                                     wal->failure.text);
+    }
     return weir_error_set_errno(err, WEIR_EIO, wal->failure.sys_errno, "the log has failed: %s",
                                 wal->failure.text);
+}
+
+int wal_check_answer(struct weir_wal *wal, const struct weir_io_write *write, uint64_t since_us,
+                     struct weir_error *err)
+{
+    enum { TELL_AFTER_US = 10 * 1000 * 1000 };
+    uint64_t for_us = weir_io_mono_us(wal->io) - since_us;
+    struct weir_error cause = { 0 };
+
+    if (write->done || for_us < TELL_AFTER_US) {
+        return WEIR_OK;
+    }
+    if (!wal->is_stall_told) {
+        wal->is_stall_told = true; /* of this log, until a write of records is done */
+        weir_log(WEIR_LOG_WARN, "log_stalled",
+                 "%s: the device has not answered a write for %" PRIu64 " s", wal->dir,
+                 for_us / 1000000);
+    }
+    if (wal->write_limit_us == 0 || for_us < wal->write_limit_us) {
+        return WEIR_OK;
+    }
+    wal->is_stalled = true;
+    (void)weir_error_set(&cause, WEIR_EIO,
+                         "%s: the device has not answered a write of %zu bytes for %" PRIu64 " s",
+                         wal->dir, write->bytes, for_us / 1000000);
+    cause.sys_errno = ETIMEDOUT;
+    return wal_fail(wal, &cause, err);
+}
+
+int wal_check_in_place(struct weir_wal *wal, const struct wal_segment *segment,
+                       struct weir_error *err)
+{
+    char path[WEIR_IO_PATH_BYTES_MAX];
+    struct weir_error cause = { 0 };
+    uint64_t bytes = 0;
+
+    int rc = wal_segment_path(wal->dir, segment->number, path, &cause);
+    if (rc == WEIR_OK) {
+        rc = weir_io_size_of(wal->io, path, &bytes, &cause);
+    }
+    if (rc == WEIR_OK ? bytes >= segment->bytes : cause.sys_errno != ENOENT) {
+        return WEIR_OK;
+    }
+    return weir_error_set_reason(
+        err, WEIR_ECORRUPT, "log_corrupt",
+        "%s was %s by somebody while it was in use: put the file back from a copy, or move the "
+        "directory away and let the ledger say where to go on",
+        path, rc == WEIR_OK ? "cut" : "removed");
+}
+
+struct wal_segment *wal_find_segment(struct weir_wal *wal, uint64_t number)
+{
+    for (size_t i = 0; i < wal->segment_count; i++) {
+        if (wal->segments[i].number == number) {
+            return &wal->segments[i];
+        }
+    }
+    return NULL;
 }
 
 /* --- Groups --------------------------------------------------------------------------------- */
@@ -130,6 +197,7 @@ static int submit(struct weir_wal *wal, struct weir_error *err)
         .durable = true,
     };
     wal->is_writing = true;
+    wal->writing_since_us = weir_io_mono_us(wal->io);
     wal->stat.write_count++;
     wal->stat.written_bytes += wal->writing.used_bytes;
     if (WEIR_FAIL_POINT(log_write_before, &cause) != WEIR_OK ||
@@ -153,8 +221,10 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
                                    wal->writing.segment_number);
         return wal_fail(wal, &cause, err); /* W3 */
     }
-    if (WEIR_FAIL_POINT(log_complete_before, &cause) != WEIR_OK) {
-        return wal_fail(wal, &cause, err);
+    if (WEIR_FAIL_POINT(log_complete_before, &cause) != WEIR_OK ||
+        wal_check_in_place(wal, wal_find_segment(wal, wal->writing.segment_number), &cause) !=
+            WEIR_OK) {
+        return wal_fail(wal, &cause, err); /* W2: no open would find these records */
     }
     weir_assert(wal->writing.last_lsn > wal->durable_lsn); /* W1 */
     wal->durable_lsn = wal->writing.last_lsn;
@@ -162,6 +232,7 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
         weir_io_file_close(wal->io, wal->writing.file); /* a newer segment has been begun */
     }
     wal->is_writing = false;
+    wal->is_stall_told = false;
     group_reset(&wal->writing);
     return WEIR_FAIL_POINT(log_complete_after, &cause) == WEIR_OK ? WEIR_OK
                                                                   : wal_fail(wal, &cause, err);
@@ -301,8 +372,9 @@ int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
         WEIR_OK) {
         return wal_fail(wal, &cause, err);
     }
-    if (wal->is_writing && wal->write.done) {
-        rc = complete(wal, err);
+    if (wal->is_writing) {
+        rc = wal->write.done ? complete(wal, err)
+                             : wal_check_answer(wal, &wal->write, wal->writing_since_us, err);
     }
     if (rc == WEIR_OK && !wal->is_writing && wal->waiting.used_bytes > 0) {
         rc = submit(wal, err);
@@ -350,6 +422,7 @@ void weir_wal_stat(const weir_wal *wal, struct weir_wal_stat *ret)
     ret->newest_segment_lsn = wal->segments[wal->segment_count - 1].first_lsn;
     ret->last_lsn = wal->last_lsn;
     ret->durable_lsn = wal->durable_lsn;
+    ret->stalled_us = wal->is_writing ? weir_io_mono_us(wal->io) - wal->writing_since_us : 0;
     ret->segment_count = wal->segment_count + (wal->supply.file != NULL ? 1 : 0);
     ret->segment_bytes = wal->supply.filled_bytes;
     for (size_t i = 0; i < wal->segment_count; i++) {
@@ -397,6 +470,7 @@ static int take_options(const struct weir_wal_options *opts, struct weir_wal *wa
     wal->retain_bytes = opts->retain_bytes;
     wal->retain_segments = opts->retain_segments;
     wal->compress_from_bytes = opts->compress_from_bytes;
+    wal->write_limit_us = opts->write_limit_us;
     if (wal->segment_bytes < WEIR_WAL_SEGMENT_BYTES_MIN ||
         wal->segment_bytes > WEIR_WAL_SEGMENT_BYTES_MAX ||
         wal->segment_bytes % WAL_BLOCK_BYTES != 0) {
@@ -416,18 +490,31 @@ static int take_options(const struct weir_wal_options *opts, struct weir_wal *wa
                                 wal->compress_from_bytes, WEIR_WAL_COMPRESS_BYTES_MIN);
 }
 
-/* Waits for everything under way and frees wal. Buffers that the I/O layer does not give back are
- * left to it (io.h, I1). */
-static void release(struct weir_wal *wal)
+static bool is_under_way(const struct weir_wal *wal)
+{
+    return (wal->is_writing && !wal->write.done) ||
+           (wal->supply.is_writing && !wal->supply.write.done);
+}
+
+/* Waits for everything under way, but not once more for what was waited for in vain. */
+static bool drain(struct weir_wal *wal)
 {
     enum { WAIT_US = 1000000 };
-    bool is_drained = true;
+    uint64_t wait_us = wal->is_stalled ? 0 : WAIT_US;
 
-    while (is_drained && ((wal->is_writing && !wal->write.done) ||
-                          (wal->supply.is_writing && !wal->supply.write.done))) {
-        is_drained = weir_io_poll(wal->io, WAIT_US, NULL) == WEIR_OK;
+    while (is_under_way(wal)) {
+        if (weir_io_poll(wal->io, wait_us, NULL) != WEIR_OK ||
+            (wal->is_stalled && is_under_way(wal))) {
+            return false;
+        }
     }
-    if (!is_drained) {
+    return true;
+}
+
+/* Frees wal. Buffers that the I/O layer does not give back are left to it (io.h, I1). */
+static void release(struct weir_wal *wal)
+{
+    if (!drain(wal)) {
         return;
     }
     wal->supply.is_writing = false;

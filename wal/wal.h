@@ -9,7 +9,9 @@
  * W1  Records become durable in the order of their LSNs; weir_wal_durable() never goes back.
  * W2  A record that weir_wal_poll() has reported as durable is found by every later open, and
  *     every record that open finds is durable before open returns.
- * W3  A failed write is final: the log says WEIR_EIO to everything from then on. Open it again. */
+ * W3  A failed write is final: the log says WEIR_EIO to everything from then on. Open it again. So is a
+ *     segment that somebody else removed or cut, with WEIR_ECORRUPT, and a write that the device does
+ *     not answer in time, with WEIR_EIO. */
 #ifndef WEIR_WAL_WAL_H
 #define WEIR_WAL_WAL_H
 
@@ -49,6 +51,9 @@ struct weir_wal_options {
      * up fewer blocks; 0: none are. Packing takes the appending thread 2 to 10 ms a MiB, and 0.6 MiB
      * of memory from open on. Reading needs no option. */
     uint64_t compress_from_bytes;
+    /* A write that is under way for so long fails the log; 0: it is waited for without end. Where the
+     * I/O layer cannot write and look on, it is 0 in any case. */
+    uint64_t write_limit_us;
 };
 
 /* One record as read back. bytes is borrowed, see the function that returns it. */
@@ -74,6 +79,7 @@ struct weir_wal_stat {
     uint64_t compressed_count; /* of the records appended since open: stored as zstd frames */
     uint64_t compressed_plain_bytes, compressed_stored_bytes; /* theirs, before and after */
     uint64_t recycled_count, created_count, removed_count;    /* segment files, since open */
+    uint64_t stalled_us;         /* how long the write that is under way has been so; 0: none is */
     uint64_t late_segment_count; /* of those: an append waited until the file was made or grown */
     uint64_t cut_bytes;          /* of a torn tail that this open found and cut off */
     bool no_space;       /* the next segment could not be made; appends may fail with WEIR_ENOSPC */
@@ -93,7 +99,8 @@ WEIR_MUST_CHECK int weir_wal_open(struct weir_io *io, const char *dir,
                                   struct weir_error *err);
 
 /* Waits for writes under way, marks the log as closed and frees it. NULL is a no-op. Cannot fail:
- * what was reported durable already is, and nothing else was promised. */
+ * what was reported durable already is, and nothing else was promised. A log that failed because a
+ * write was not answered stays as it is, memory and lock included: the write may still be under way. */
 void weir_wal_close(weir_wal *wal);
 
 /* Adds a record and starts its durable write; while another write is under way it waits and shares
@@ -107,7 +114,7 @@ WEIR_MUST_CHECK int weir_wal_append(weir_wal *wal, uint8_t type, const void *byt
 
 /* Looks for finished writes, waiting up to wait_us for one when one is under way, starts the next
  * write, and prepares segments. *ret_durable_lsn (NULL allowed): all records up to it are durable.
- * Fails  WEIR_EIO, final. */
+ * Fails  WEIR_EIO, WEIR_ECORRUPT (somebody removed or cut the segment), both final. */
 WEIR_MUST_CHECK int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
                                   struct weir_error *err);
 

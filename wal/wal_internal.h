@@ -16,6 +16,7 @@
 
 enum {
     WAL_ZERO_CHUNK_BYTES = 1024 * 1024, /* of one preparing write */
+    WAL_CHECKED_SEGMENTS_MAX = 64,      /* looked for at once, the newest */
     WAL_GROUP_BYTES_MIN = 64 * 1024,
     WAL_GROUP_KEEP_BYTES = 2 * WEIR_WAL_WAITING_BYTES_MAX, /* longer buffers are given back */
 };
@@ -46,6 +47,7 @@ struct wal_supply {
     uint64_t target_bytes;
     bool is_named; /* it has its final name, durably */
     bool is_writing;
+    uint64_t writing_since_us;
     struct weir_io_write write;
 };
 
@@ -53,7 +55,7 @@ struct weir_wal {
     struct weir_io *io;
     char *dir;
     struct weir_io_lock *lock;
-    uint64_t segment_bytes, retain_bytes, retain_segments, compress_from_bytes;
+    uint64_t segment_bytes, retain_bytes, retain_segments, compress_from_bytes, write_limit_us;
     struct wal_packer *packer; /* NULL: nothing is compressed */
     uint8_t uuid[WEIR_IO_UUID_BYTES];
 
@@ -70,10 +72,13 @@ struct weir_wal {
 
     struct wal_group waiting, writing;
     bool is_writing;
+    bool is_stall_told;
+    uint64_t writing_since_us;
     struct weir_io_write write;
     struct wal_supply supply;
 
-    bool failed; /* W3 */
+    bool failed;     /* W3 */
+    bool is_stalled; /* because a write was not answered; it may be under way for ever */
     struct weir_error failure;
     struct weir_wal_stat stat; /* its counters */
 };
@@ -83,10 +88,22 @@ static inline struct wal_segment *wal_active(struct weir_wal *wal)
     return &wal->segments[wal->segment_count - 1];
 }
 
-/* Makes a failure final and returns WEIR_EIO. *cause is the failure itself. */
+/* Makes a failure final and returns WEIR_EIO, or WEIR_ECORRUPT where that is what it is. *cause is the
+ * failure itself. */
 int wal_fail(struct weir_wal *wal, const struct weir_error *cause, struct weir_error *err);
 /* Says again why the log has failed. */
 int wal_failed_before(const struct weir_wal *wal, struct weir_error *err);
+
+/* Fails when a write, which is under way since then, is so for too long.
+ * Fails  WEIR_EIO, final. */
+int wal_check_answer(struct weir_wal *wal, const struct weir_io_write *write, uint64_t since_us,
+                     struct weir_error *err);
+/* Finds out whether a segment of this log is still there under its name, as long as it was. A check
+ * that cannot be made says nothing.
+ * Fails  WEIR_ECORRUPT. */
+int wal_check_in_place(struct weir_wal *wal, const struct wal_segment *segment,
+                       struct weir_error *err);
+struct wal_segment *wal_find_segment(struct weir_wal *wal, uint64_t number);
 
 /* weir_wal_append() that also takes the log's own type. */
 int wal_append(struct weir_wal *wal, uint8_t type, const void *bytes, size_t len, uint64_t *ret_lsn,

@@ -24,6 +24,7 @@ enum {
     INBOX_BLOCK_BYTES = 1024 * 1024, /* as the batches' arenas: they change places */
     CHUNK_BLOCK_BYTES = 1024 * 1024,
     SLEEP_FDS_MAX = 128,
+    STALL_TOLD_US = 10 * 1000 * 1000, /* as the log does */
 };
 
 /* --- Open and close ------------------------------------------------------------------------- */
@@ -50,6 +51,7 @@ static int open_txn(struct weir_engine *engine, struct weir_error *err)
         .sink_count = engine->plan->sink_count,
         .log_segment_bytes = settings->log_segment_bytes,
         .log_retain_bytes = settings->log_retain_bytes,
+        .log_write_limit_us = (uint64_t)settings->log_write_limit_us,
         .retry_limit_us = settings->retry_limit_us,
     };
 
@@ -375,6 +377,12 @@ void weir_engine_status(weir_engine *engine, struct weir_status *ret)
         .caught_up = engine->is_caught_up,
     };
     sum_sources(engine, ret);
+    if (txn.log.stalled_us >= STALL_TOLD_US) {
+        (void)snprintf(ret->trouble, sizeof(ret->trouble),
+                       "the log's device has not answered for %llu s",
+                       (unsigned long long)(txn.log.stalled_us / 1000000));
+        return;
+    }
     const char *trouble = txn.trouble[0] != '\0' ? txn.trouble : engine->trouble;
     memcpy(ret->trouble, trouble, strlen(trouble) + 1);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/fail_point.h"
+#include "base/log_line.h"
 #include "engine/engine.h"
 #include "sql/reference.h"
 
@@ -141,6 +142,22 @@ static int choose_dir(weir_pipeline *pipeline, const char *dir, struct weir_erro
     return WEIR_OK;
 }
 
+/* A log that a power cut may take with it is made only where the user wants it so. */
+static int check_dir(const weir_pipeline *pipeline, struct weir_error *err)
+{
+    struct weir_error cause = { 0 };
+    int rc = weir_io_check_durable(pipeline->dir, &cause);
+
+    if (rc != WEIR_OK && pipeline->plan->settings.log_allow_not_durable) {
+        weir_log(WEIR_LOG_WARN, cause.reason, "%s", cause.text);
+        return WEIR_OK;
+    }
+    if (rc != WEIR_OK && err != NULL) {
+        *err = cause;
+    }
+    return rc;
+}
+
 int weir_pipeline_open(const struct weir_pipeline_file *file,
                        const struct weir_pipeline_options *options, weir_pipeline **ret,
                        struct weir_error *err)
@@ -157,6 +174,9 @@ int weir_pipeline_open(const struct weir_pipeline_file *file,
     }
     if (rc == WEIR_OK) {
         rc = choose_dir(pipeline, options->dir, err);
+    }
+    if (rc == WEIR_OK) {
+        rc = check_dir(pipeline, err);
     }
     if (rc == WEIR_OK) {
         rc = weir_io_open_for(WEIR_IO_AUTO, pipeline->dir, &pipeline->io, err);

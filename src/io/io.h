@@ -72,6 +72,7 @@ struct weir_io_ops {
     int (*fd)(void *self);
     int (*sync)(void *self, struct weir_io_file *file, struct weir_error *err);
     int (*size)(void *self, struct weir_io_file *file, uint64_t *ret_bytes, struct weir_error *err);
+    int (*size_of)(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err);
     int (*rename)(void *self, const char *from, const char *to, struct weir_error *err);
     int (*unlink)(void *self, const char *path, struct weir_error *err);
     int (*make_dir)(void *self, const char *path, struct weir_error *err);
@@ -105,6 +106,11 @@ WEIR_MUST_CHECK int weir_io_open(enum weir_io_choice choice, struct weir_io **re
  * also takes posix where its file system has no direct I/O, or the kernel no RWF_DSYNC. */
 WEIR_MUST_CHECK int weir_io_open_for(enum weir_io_choice choice, const char *dir,
                                      struct weir_io **ret, struct weir_error *err);
+/* Refuses a directory whose file system is in memory or on the network: it forgets with the power, or
+ * calls durable what another machine has yet to write. dir need not be there yet, but the directory
+ * that is to hold it. What cannot be found out is let pass.
+ * Fails  WEIR_ECONFIG, reason "not_durable". */
+WEIR_MUST_CHECK int weir_io_check_durable(const char *dir, struct weir_error *err);
 void weir_io_close(struct weir_io *io); /* NULL is a no-op */
 
 /* --- Files ---------------------------------------------------------------------------------- */
@@ -177,6 +183,14 @@ WEIR_MUST_CHECK static inline int weir_io_size(struct weir_io *io, struct weir_i
                                                uint64_t *ret_bytes, struct weir_error *err)
 {
     return io->ops->size(io->self, file, ret_bytes, err);
+}
+
+/* The length of the file that a name leads to now, whichever file that is; follows no symbolic link.
+ * Fails  WEIR_EIO with sys_errno ENOENT where there is none of that name. */
+WEIR_MUST_CHECK static inline int weir_io_size_of(struct weir_io *io, const char *path,
+                                                  uint64_t *ret_bytes, struct weir_error *err)
+{
+    return io->ops->size_of(io->self, path, ret_bytes, err);
 }
 
 /* weir_io_write_start() and waiting for it, in one. Writes of others may become done meanwhile. */

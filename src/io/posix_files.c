@@ -175,6 +175,18 @@ int posix_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes, str
     return WEIR_OK;
 }
 
+int posix_size_of(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err)
+{
+    struct stat stat;
+
+    (void)self;
+    if (lstat(path, &stat) != 0) {
+        return posix_fail(err, errno, "stat", path);
+    }
+    *ret_bytes = (uint64_t)stat.st_size;
+    return WEIR_OK;
+}
+
 /* --- Directories ---------------------------------------------------------------------------- */
 
 int posix_rename(void *self, const char *from, const char *to, struct weir_error *err)

@@ -117,6 +117,7 @@ static const struct weir_io_ops posix_ops = {
     .fd = posix_io_fd,
     .sync = posix_sync,
     .size = posix_size,
+    .size_of = posix_size_of,
     .rename = posix_rename,
     .unlink = posix_unlink,
     .make_dir = posix_make_dir,

@@ -321,12 +321,16 @@ static int start(struct prove_stage *stage, char *const *arguments, const char *
 }
 
 /* `weir VERB` on the pipeline. Batches are small, so that a fault hits several, and so are segments of
- * the log, so that they come and go too. */
+ * the log, so that they come and go too. No fault cuts the power: memory is as good as a disk. */
 static int start_weir(struct prove_stage *stage, const char *verb, const char *const *more,
                       const char *output_path, struct prove_life *ret, struct weir_error *err)
 {
-    char settings[][SETTING_BYTES] = { "name=", "delivery=", "batch_rows=",
-                                       "log.segment_bytes=256 kB", "log.retain_bytes=1 MB" };
+    char settings[][SETTING_BYTES] = { "name=",
+                                       "delivery=",
+                                       "batch_rows=",
+                                       "log.segment_bytes=256 kB",
+                                       "log.retain_bytes=1 MB",
+                                       "log.allow_not_durable=true" };
     char *arguments[ARGUMENTS_MAX] = { stage->program, (char *)verb, stage->pipeline_path };
     size_t count = 3;
 

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <syslog.h>
@@ -53,6 +54,10 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *con
     (void)snprintf(client->trouble, sizeof(client->trouble), "%s", reason); /* cut: for people */
     if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
         client->auth_failed = true;
+    }
+    /* The code alone says that no TLS link came about, as when the other end goes away meanwhile. */
+    if (code == RD_KAFKA_RESP_ERR__SSL && strstr(reason, "certificate verify failed") != NULL) {
+        client->is_mistrusted = true;
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         client->is_fatal = true;

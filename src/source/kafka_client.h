@@ -25,6 +25,7 @@ struct kafka_client {
     char trouble[KAFKA_TROUBLE_BYTES];
     int64_t trouble_us;
     bool auth_failed, is_fatal;
+    bool is_mistrusted;                 /* a broker's certificate is not what it should be */
     atomic_int_least64_t log_window_us; /* log lines are counted by windows of time */
     atomic_uint log_lines;
     pthread_mutex_t lock; /* of how it ends */

@@ -125,8 +125,8 @@ static int first_view(struct kafka_source *self, struct kafka_view *ret, struct 
         if (rc != WEIR_OK) {
             rd_kafka_poll(client->handle, 0); /* callbacks: why */
             if (client->trouble_us > 0) {
-                rc = weir_error_set(err, client->auth_failed ? WEIR_EAUTH : rc, "%s",
-                                    client->trouble);
+                bool is_refused = client->auth_failed || client->is_mistrusted;
+                rc = weir_error_set(err, is_refused ? WEIR_EAUTH : rc, "%s", client->trouble);
             }
             return rc;
         }

@@ -29,7 +29,9 @@ struct weir_settings {
     int64_t
         retry_limit_us; /* give up (exit 69) after this long without broker or database; 0: never */
     size_t log_segment_bytes;
-    size_t log_retain_bytes; /* how far back a rewind can go */
+    size_t log_retain_bytes;    /* how far back a rewind can go */
+    int64_t log_write_limit_us; /* give up (exit 74) after this long without its device; 0: never */
+    bool log_allow_not_durable;
 };
 
 /* The metadata columns that every source table has beside its own. */

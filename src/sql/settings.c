@@ -64,6 +64,19 @@ const struct weir_option_def weir_setting_defs[] = {
       .default_text = "64 MB",
       .max = INT64_C(1099511627776),
       .help = "how much of the log is kept: how far back a restored sink may be" },
+    { .name = "log.write_limit",
+      .kind = WEIR_OPTION_DURATION,
+      .default_text = "5 min",
+      .max = INT64_C(31536000000000),
+      .help =
+          "give up after this long without an answer of the log's device, where io_uring writes; "
+          "'0 s': never" },
+    { .name = "log.allow_not_durable",
+      .kind = WEIR_OPTION_BOOL,
+      .default_text = "false",
+      .help = "whether the log may lie in memory or on the network, where a power cut may take "
+              "back what "
+              "was promised" },
     { .name = NULL },
 };
 
@@ -177,6 +190,9 @@ static int fill(const struct weir_sql *sql, struct weir_options options, struct 
         .retry_limit_us = weir_options_get(defs, options, "retry_limit").number,
         .log_segment_bytes = (size_t)weir_options_get(defs, options, "log.segment_bytes").number,
         .log_retain_bytes = (size_t)weir_options_get(defs, options, "log.retain_bytes").number,
+        .log_write_limit_us = weir_options_get(defs, options, "log.write_limit").number,
+        .log_allow_not_durable =
+            weir_options_get(defs, options, "log.allow_not_durable").number != 0,
     };
     if (ret->log_segment_bytes % SEGMENT_BYTES_UNIT != 0) {
         return weir_sql_fail(sql, place_of(options, "log.segment_bytes"), NULL,

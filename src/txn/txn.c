@@ -117,6 +117,7 @@ int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_
         .size_bytes = sizeof(options),
         .segment_bytes = args->log_segment_bytes,
         .retain_bytes = args->log_retain_bytes,
+        .write_limit_us = args->log_write_limit_us,
     };
     struct weir_txn *txn = calloc(1, sizeof(*txn));
     int rc;

@@ -45,7 +45,7 @@ struct weir_txn_args {
     bool partition_by_source; /* how rows find their p, see partition_map.h */
     const struct weir_txn_sink *sinks;
     uint32_t sink_count;
-    uint64_t log_segment_bytes, log_retain_bytes;
+    uint64_t log_segment_bytes, log_retain_bytes, log_write_limit_us;
     int64_t retry_limit_us; /* give up after this long without a sink; 0: never */
 };
 

@@ -1,4 +1,4 @@
-"""test_full_disk.py: the data directory lies on a small file system that gets full.
+"""test_full_disk.py: the data directory lies on a small file system that gets full, or in memory.
 
 Uses     stage.py; mount(8), so the tests are skipped where this user may not mount.
 """
@@ -6,7 +6,9 @@ Uses     stage.py; mount(8), so the tests are skipped where this user may not mo
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from stage import Stage
 from weir_process import Weir, wait_until
 
 DISK_BYTES = 16 << 20
-SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB"}  # which retains 64 MB, more than there is
+SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB", "log.allow_not_durable": "true"}  # which retains 64 MB, more than there is
 BLOCK = b"\0" * 4096
 
 
@@ -91,4 +93,30 @@ def test_a_kill_while_the_disk_is_full(stage: Stage, small_disk: Path):
     os.unlink(ballast)
     weir.start(until_caught_up=True)
     assert weir.wait(60) == 0
+    stage.assert_exact()
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A directory in memory, which needs no mount."""
+    shm = Path("/dev/shm")
+    kind = subprocess.run(["stat", "--file-system", "--format=%T", shm], capture_output=True, text=True)
+    if kind.stdout.strip() != "tmpfs" or not os.access(shm, os.W_OK):
+        pytest.skip("/dev/shm is not in memory here")
+    place = Path(tempfile.mkdtemp(prefix="weir-test-", dir=shm))
+    yield place
+    shutil.rmtree(place)
+
+
+# covers: D-29
+def test_a_log_in_memory_is_refused_unless_it_is_wanted(stage: Stage, memory: Path):
+    stage.send(100)
+    weir = stage.weir(stage.order_file())
+    weir.data = memory / "data"
+    weir.start(until_caught_up=True)
+    weir.expect(78)
+    assert "not_durable" in weir.text() and not weir.data.exists(), weir.tail()
+    weir.start("--set", "log.allow_not_durable=true", until_caught_up=True)
+    weir.expect(0)
+    assert weir.events("not_durable"), weir.tail()
     stage.assert_exact()

@@ -477,6 +477,11 @@ void sim_disk_fail(struct sim_disk *disk, enum sim_op op, uint64_t skip, uint64_
     disk->faults[op] = (struct fault){ .skip = skip, .times = times, .sys_errno = sys_errno };
 }
 
+void sim_disk_flip_read(struct sim_disk *disk, uint64_t skip)
+{
+    disk->reads_before_flip = skip + 1;
+}
+
 uint64_t sim_disk_failures_left(const struct sim_disk *disk, enum sim_op op)
 {
     return disk->faults[op].times;

@@ -55,6 +55,7 @@ struct sim_disk {
     size_t dir_count;
     struct sim_process *processes;
     struct fault faults[SIM_OP_COUNT];
+    uint64_t reads_before_flip; /* 0: none is to come */
     uint64_t counts[SIM_OP_COUNT];
     void (*watch)(void *context);
     void *watch_context;

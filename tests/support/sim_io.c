@@ -116,6 +116,7 @@ static void sim_close(void *self, struct weir_io_file *handle)
 static int sim_read_at(void *self, struct weir_io_file *handle, uint64_t at, void *data,
                        size_t bytes, size_t *ret_bytes, struct weir_error *err)
 {
+    struct sim_disk *disk = ((struct sim_process *)self)->disk;
     struct sim_file *file = (struct sim_file *)handle;
     int sys_errno = stumble(self, SIM_READ);
 
@@ -126,6 +127,9 @@ static int sim_read_at(void *self, struct weir_io_file *handle, uint64_t at, voi
     *ret_bytes = bytes < there ? bytes : there;
     if (*ret_bytes > 0) {
         memcpy(data, file->inode->seen + at, *ret_bytes);
+    }
+    if (disk->reads_before_flip > 0 && --disk->reads_before_flip == 0 && *ret_bytes > 0) {
+        ((uint8_t *)data)[sim_below(disk, *ret_bytes)] ^= 1;
     }
     return WEIR_OK;
 }
@@ -208,6 +212,18 @@ static int sim_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes
         return fail(err, EIO, "stat", file->path);
     }
     *ret_bytes = file->inode->seen_bytes;
+    return WEIR_OK;
+}
+
+static int sim_size_of(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err)
+{
+    struct sim_process *process = self;
+    struct name *name = sim_find(&process->disk->seen, path);
+
+    if (!process->alive || name == NULL) {
+        return fail(err, process->alive ? ENOENT : EIO, "stat", path);
+    }
+    *ret_bytes = name->inode->seen_bytes;
     return WEIR_OK;
 }
 
@@ -402,6 +418,7 @@ static const struct weir_io_ops sim_ops = {
     .fd = sim_fd,
     .sync = sim_sync,
     .size = sim_size,
+    .size_of = sim_size_of,
     .rename = sim_rename,
     .unlink = sim_unlink,
     .make_dir = sim_make_dir,

@@ -62,6 +62,8 @@ void sim_disk_power_cut(struct sim_disk *disk);
  * looks clean from then on: later syncs succeed without writing it. */
 void sim_disk_fail(struct sim_disk *disk, enum sim_op op, uint64_t skip, uint64_t times,
                    int sys_errno);
+/* Lets skip reads pass; the next one brings a wrong bit, once. The disk itself holds the right one. */
+void sim_disk_flip_read(struct sim_disk *disk, uint64_t skip);
 /* How many of those failures are still to come. */
 uint64_t sim_disk_failures_left(const struct sim_disk *disk, enum sim_op op);
 void sim_disk_heal(

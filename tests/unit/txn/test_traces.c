@@ -441,8 +441,39 @@ static void a_sink_that_went_back_gets_a_larger_generation(void **state)
     small_fini(&small);
 }
 
+/* A disk that takes a plan and never answers is given up, told before; the next start recovers.
+ * covers: D-23 */
+static void a_disk_that_never_answers_ends_the_run(void **state)
+{
+    enum { LIMIT_US = 60 * 1000 * 1000 };
+    struct small_pipeline small;
+    struct small_process process;
+    struct weir_error err = { 0 };
+
+    trace_init(state, &small, (struct small_options){ .seed = 14 });
+    small.plan.settings.log_write_limit_us = LIMIT_US;
+    small_boot(&small, "/a", false, &process);
+    assert_int_equal(small_run(&small, &process, 10, &err), WEIR_OK);
+    uint32_t before = weir_memory_transaction_count(small.database);
+    sim_disk_hold_writes(small.disk, true);
+    small_send(&small, 30);
+    assert_int_equal(small_run(&small, &process, 200, &err), WEIR_OK);
+    sim_disk_advance(small.disk, LIMIT_US / 2);
+    assert_int_equal(small_run(&small, &process, 1, &err), WEIR_OK);
+    assert_non_null(strstr(small_status(&process).trouble, "has not answered"));
+    sim_disk_advance(small.disk, LIMIT_US / 2);
+    assert_int_equal(small_run(&small, &process, 1, &err), WEIR_EIO);
+    assert_int_equal(weir_memory_transaction_count(small.database), before);
+    sim_disk_kill(small.disk); /* the process ends, and with it the write */
+    small_close(&process);
+    sim_disk_heal(small.disk);
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
 /* Rule 4: while the disk is slow, nothing of a batch gets into the sink.
- * covers: D-22, D-23 */
+ * covers: D-22 */
 static void nothing_is_in_before_its_plan_is_durable(void **state)
 {
     struct small_pipeline small;
@@ -505,6 +536,7 @@ int main(void)
         TRACE(a_generation_that_is_given_out_twice_is_told_apart),
         TRACE(a_sink_that_went_back_gets_a_larger_generation),
         TRACE(nothing_is_in_before_its_plan_is_durable),
+        TRACE(a_disk_that_never_answers_ends_the_run),
         TRACE(at_most_once_does_not_send_what_a_start_finds_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

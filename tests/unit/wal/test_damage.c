@@ -244,28 +244,52 @@ static void a_cursor_finds_later_damage(void **state)
     sim_disk_free(disk);
 }
 
-/* Somebody tidies up in the directory of a running log. The log goes on with what it has open; the
- * next start must not pass over it.
- * covers: D-31 */
-static void a_segment_harmed_in_use_is_found_at_the_next_start(void **state)
+/* Appends until the log says that it cannot; returns how many records were acknowledged. */
+static uint64_t append_until_noticed(weir_wal *wal, struct weir_error *err)
 {
     static uint8_t bytes[7000];
+    uint64_t lsn = 0, count = 0;
+    int rc = WEIR_OK;
 
+    while (rc == WEIR_OK && count < 4 * SEGMENT_BYTES / sizeof(bytes)) {
+        rc = weir_wal_append(wal, 1, bytes, sizeof(bytes), &lsn, err);
+        rc = rc == WEIR_OK ? weir_wal_wait(wal, lsn, err) : rc;
+        count += rc == WEIR_OK;
+    }
+    assert_int_equal(rc, WEIR_ECORRUPT);
+    assert_int_equal(weir_wal_append(wal, 1, "x", 1, &lsn, NULL), WEIR_ECORRUPT); /* for good */
+    return count;
+}
+
+/* Somebody tidies up in the directory of a running log.
+ * covers: D-31 */
+static void a_segment_harmed_in_use_ends_the_log(void **state)
+{
     (void)state;
     for (int is_cut = 0; is_cut < 2; is_cut++) {
-        struct sim_disk *disk = make_long(3);
-        struct weir_io *io = sim_disk_boot(disk);
-        weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+        for (int is_active = 0; is_active < 2; is_active++) {
+            struct sim_disk *disk = make_long(3);
+            struct weir_io *io = sim_disk_boot(disk);
+            weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+            const char *path = is_active ? FOURTH : SECOND;
+            struct weir_error err = { 0 };
 
-        (void)must_append(wal, 1, bytes, sizeof(bytes));
-        assert_true(is_cut ? sim_disk_truncate(disk, SECOND, SEGMENT_BYTES / 2)
-                           : sim_disk_remove(disk, SECOND));
-        (void)must_append(wal, 1, bytes, sizeof(bytes));
-        weir_wal_close(wal);
-        weir_io_close(io);
-        sim_disk_settle(disk);
-        assert_corrupt(disk, "0000000000000002.wal");
-        sim_disk_free(disk);
+            assert_true(is_cut ? sim_disk_truncate(disk, path, SEGMENT_BYTES / 2)
+                               : sim_disk_remove(disk, path));
+            uint64_t count = append_until_noticed(wal, &err);
+            assert_non_null(strstr(err.text, path));
+            assert_string_equal(err.reason, "log_corrupt");
+            if (is_active) {
+                assert_int_equal(count, 0); /* nothing is acknowledged that would not be found */
+            }
+            weir_wal_close(wal);
+            weir_io_close(io);
+            sim_disk_settle(disk);
+            if (!is_active) {
+                assert_corrupt(disk, "0000000000000002.wal"); /* a restart meets it again */
+            }
+            sim_disk_free(disk);
+        }
     }
 }
 
@@ -284,7 +308,7 @@ int main(void)
         cmocka_unit_test(a_damaged_last_header_is_found),
         cmocka_unit_test(a_trimmed_segment_that_came_back_is_removed),
         cmocka_unit_test(a_cursor_finds_later_damage),
-        cmocka_unit_test(a_segment_harmed_in_use_is_found_at_the_next_start),
+        cmocka_unit_test(a_segment_harmed_in_use_ends_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,7 @@
 /* test_full_disk.c: a log on a real file system that gets full, and has room again.
  *
  * What was acknowledged stays, what does not fit is refused with WEIR_ENOSPC and can be tried again,
- * on each real I/O backend.
- * covers as a whole: D-29 */
+ * on each real I/O backend. */
 #include "tests/support/io_backends.h"
 #include "tests/support/small_disk.h"
 #include "tests/unit/wal/log_fixture.h"

@@ -73,6 +73,74 @@ static void a_read_that_fails_ends_a_cursor_not_the_log(void **state)
     assert_true(failures >= 2); /* segments are opened, and read */
 }
 
+/* A read that fails once, or brings a wrong byte once: the second try is right, and nobody notices.
+ * covers: D-18 */
+static void one_bad_read_is_made_good_by_another(void **state)
+{
+    static const char *const hows[] = { "an error", "a wrong bit" };
+
+    (void)state;
+    for (int how = 0; how < 2; how++) {
+        bool was_hit = true;
+        for (uint64_t skip = 0; was_hit; skip++) {
+            struct sim_disk *disk = make_killed(3, RECORDS);
+            struct weir_io *io = sim_disk_boot(disk);
+            struct weir_wal_stat stat;
+            uint64_t count = 0;
+
+            if (how == 0) {
+                sim_disk_fail(disk, SIM_READ, skip, 1, EIO);
+            } else {
+                sim_disk_flip_read(disk, skip);
+            }
+            uint64_t reads = sim_disk_count(disk, SIM_READ);
+            weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+            int rc = read_all(wal, &count);
+            was_hit = sim_disk_count(disk, SIM_READ) - reads > skip;
+            weir_wal_stat(wal, &stat);
+            if (rc != WEIR_OK || count != RECORDS || stat.cut_bytes != 0) {
+                fail_msg("%s in read %d: %d, %d records", hows[how], (int)skip, rc, (int)count);
+            }
+            weir_wal_close(wal);
+            weir_io_close(io);
+            sim_disk_free(disk);
+            assert_true(skip < SKIP_MAX);
+        }
+    }
+}
+
+/* The second try fails, too: a halt, and a restart finds everything.
+ * covers: D-18 */
+static void a_read_that_fails_twice_ends_the_opening(void **state)
+{
+    struct weir_wal_options options = { .size_bytes = sizeof(options),
+                                        .segment_bytes = SEGMENT_BYTES };
+    int failures = 0;
+
+    (void)state;
+    for (uint64_t skip = 0;; skip++) {
+        struct sim_disk *disk = make_killed(3, RECORDS);
+        struct weir_io *io = sim_disk_boot(disk);
+        weir_wal *wal = NULL;
+
+        sim_disk_fail(disk, SIM_READ, skip, 2, EIO);
+        int rc = weir_wal_open(io, "/log", &options, &wal, NULL);
+        weir_wal_close(wal);
+        sim_disk_heal(disk);
+        wal = must_open(io, "/log", SEGMENT_BYTES);
+        assert_int_equal(count_from(wal, 0), RECORDS);
+        weir_wal_close(wal);
+        weir_io_close(io);
+        sim_disk_free(disk);
+        if (rc == WEIR_OK) {
+            break;
+        }
+        assert_int_equal(rc, WEIR_EIO);
+        failures++;
+    }
+    assert_true(failures >= 6); /* headers and records of three segments */
+}
+
 /* A segment that was good when the log was opened. */
 static void a_segment_that_rots_is_noticed_by_a_cursor(void **state)
 {
@@ -194,6 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_that_fails_ends_a_cursor_not_the_log),
+        cmocka_unit_test(one_bad_read_is_made_good_by_another),
+        cmocka_unit_test(a_read_that_fails_twice_ends_the_opening),
         cmocka_unit_test(a_segment_that_rots_is_noticed_by_a_cursor),
         cmocka_unit_test(checking_and_cutting_may_fail_anywhere),
         cmocka_unit_test(a_visitor_may_end_the_reading),

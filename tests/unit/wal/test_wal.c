@@ -372,7 +372,7 @@ static void fail_each(enum sim_op op, int sys_errno)
     }
 }
 
-/* covers: D-02, D-03, D-05, D-18 */
+/* covers: D-02, D-03, D-05 */
 static void any_operation_may_fail(void **state)
 {
     (void)state;
