@@ -5,6 +5,8 @@
 #          tests/support/tally.py reads what they report.
 # E1  The last line is `N passed, N failed` over all suites; the exit code is 0 only if none failed.
 # E2  A suite that does not build, breaks off or runs no test counts as a failure, never as nothing.
+# E3  The simulator plays beside the integration tests, which mostly wait for servers: in the idle
+#     scheduling class, so that it takes no processor from them.
 
 verb test "runs all tests and ends with the line: N passed, N failed"
 usage_test() {
@@ -19,19 +21,20 @@ Suites: ${TEST_SUITES[*]} (default: all).
   tsan         the same under the thread sanitizer
   lint         layout, static analysis, layers, shell scripts, generated docs
   model        the commit protocol alone, all its states, rules on and off (./dev model)
-  sim          many seeds of the simulator, all told histories, each known-bad variant until it is caught
   integration  expressions against PostgreSQL; the real program against real Kafka and PostgreSQL
+  sim          many seeds of the simulator, all told histories, each known-bad variant until it is caught
 A FILTER selects tests by a part of their name; then only unit and integration run, unless named.
 --long adds the long campaigns of the integration tests.
 TEXT
 }
 
-readonly -a TEST_SUITES=(unit coverage clang asan tsan lint model sim integration)
+readonly -a TEST_SUITES=(unit coverage clang asan tsan lint model integration sim)
 readonly REPORTS=$BUILD/reports
 readonly WEIR_SIM_SEEDS=${WEIR_SIM_SEEDS:-500000}
 
 PASSED=0 FAILED=0 SKIPPED=0
 TEST_FILTER=
+SIM_PID='' SIM_STATUS='' # of the simulator, when it plays beside another suite
 TEST_WRAPPER=()
 TEST_SELECT=()
 
@@ -62,6 +65,12 @@ verb_test() {
     if ((TRY_STATUS == 0)); then
         trap stop_test_postgres EXIT
         for suite in "${suites[@]}"; do
+            if [[ $suite == integration ]] && is_one_of sim "${suites[@]}"; then
+                start_sim_beside
+            elif [[ $suite == sim && -n $SIM_PID ]]; then
+                SIM_STATUS=0
+                wait "$SIM_PID" || SIM_STATUS=$?
+            fi
             run_suite "$suite"
         done
         if ((PASSED + FAILED == 0)); then
@@ -171,13 +180,30 @@ suite_coverage() {
 }
 
 # Histories of the simulator, and the rules it must notice when they are left out (docs/TESTING.md).
-suite_sim() {
-    local rc=0 passed=0 failed=0 what p f
+play_histories() {
+    local sim=$BUILD/gcc/tests/sim/sim rc=0
+    "$sim" --seeds "0..$((WEIR_SIM_SEEDS - 1))" --jobs "$(nproc)" || rc=$?
+    "$sim" --exhaustive --jobs "$(nproc)" || rc=$?
+    "$sim" --all-variants --jobs "$(nproc)" || rc=$?
+    return $rc
+} >"$REPORTS/sim.txt"
+
+start_sim_beside() {
     build_flavour gcc tests/sim/sim
-    "$BUILD/gcc/tests/sim/sim" --seeds "0..$((WEIR_SIM_SEEDS - 1))" --jobs "$(nproc)" \
-        >"$REPORTS/sim.txt" || rc=$?
-    "$BUILD/gcc/tests/sim/sim" --exhaustive --jobs "$(nproc)" >>"$REPORTS/sim.txt" || rc=$?
-    "$BUILD/gcc/tests/sim/sim" --all-variants --jobs "$(nproc)" >>"$REPORTS/sim.txt" || rc=$?
+    (
+        chrt --idle --pid 0 "$BASHPID"
+        play_histories
+    ) &
+    SIM_PID=$!
+}
+
+suite_sim() {
+    local rc=$SIM_STATUS passed=0 failed=0 what p f
+    if [[ -z $rc ]]; then
+        build_flavour gcc tests/sim/sim
+        rc=0
+        play_histories || rc=$?
+    fi
     cat "$REPORTS/sim.txt" >&2
     # A variant is a test; half a million histories are one, or a failure each.
     while read -r what p f; do
