@@ -113,7 +113,7 @@ struct wal_segment *wal_find_segment(struct weir_wal *wal, uint64_t number)
 static int group_reserve(struct wal_group *group, uint64_t bytes, struct weir_error *err)
 {
     size_t need = group->used_bytes + (size_t)bytes;
-    size_t capacity = group->capacity_bytes == 0 ? WAL_GROUP_BYTES_MIN : group->capacity_bytes;
+    size_t capacity = need <= WAL_GROUP_BYTES_SHORT ? WAL_GROUP_BYTES_SHORT : WAL_GROUP_BYTES_LONG;
 
     if (need <= group->capacity_bytes) {
         return WEIR_OK;

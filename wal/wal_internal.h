@@ -17,7 +17,9 @@
 enum {
     WAL_ZERO_CHUNK_BYTES = 1024 * 1024, /* of one preparing write */
     WAL_CHECKED_SEGMENTS_MAX = 64,      /* looked for at once, the newest */
-    WAL_GROUP_BYTES_MIN = 64 * 1024,
+    /* What a group has for short records. One that needs more takes as much as lies in huge pages. */
+    WAL_GROUP_BYTES_SHORT = 64 * 1024,
+    WAL_GROUP_BYTES_LONG = WEIR_IO_HUGE_BYTES,
     WAL_GROUP_KEEP_BYTES = 2 * WEIR_WAL_WAITING_BYTES_MAX, /* longer buffers are given back */
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/log_line.h"
 #include "io/backends.h"
@@ -126,10 +127,15 @@ int weir_io_write_at(struct weir_io *io, struct weir_io_file *file, uint64_t at,
 
 void *weir_io_alloc(size_t bytes)
 {
-    size_t rounded = (bytes + WEIR_IO_ALIGN_BYTES - 1) & ~(size_t)(WEIR_IO_ALIGN_BYTES - 1);
+    size_t align = bytes < WEIR_IO_HUGE_BYTES ? WEIR_IO_ALIGN_BYTES : WEIR_IO_HUGE_BYTES;
+    size_t rounded = (bytes + align - 1) & ~(align - 1);
 
     if (rounded < bytes) {
         return NULL;
     }
-    return aligned_alloc(WEIR_IO_ALIGN_BYTES, rounded == 0 ? WEIR_IO_ALIGN_BYTES : rounded);
+    void *data = aligned_alloc(align, rounded == 0 ? align : rounded);
+    if (data != NULL && align == WEIR_IO_HUGE_BYTES) {
+        (void)madvise(data, rounded, MADV_HUGEPAGE); /* without them it works as well, slower */
+    }
+    return data;
 }

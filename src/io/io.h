@@ -20,8 +20,9 @@
 #include "weir/error.h"
 
 enum {
-    WEIR_IO_ALIGN_BYTES = 4096,    /* of buffer, offset and length where WEIR_IO_DIRECT is given */
-    WEIR_IO_PATH_BYTES_MAX = 4096, /* with the NUL */
+    WEIR_IO_ALIGN_BYTES = 4096, /* of buffer, offset and length where WEIR_IO_DIRECT is given */
+    WEIR_IO_HUGE_BYTES = 2 * 1024 * 1024, /* a huge page, where the machine has such */
+    WEIR_IO_PATH_BYTES_MAX = 4096,        /* with the NUL */
     WEIR_IO_UUID_BYTES = 16,
 };
 
@@ -199,7 +200,9 @@ WEIR_MUST_CHECK int weir_io_write_at(struct weir_io *io, struct weir_io_file *fi
                                      struct weir_error *err);
 
 /* Memory for direct I/O: bytes rounded up to WEIR_IO_ALIGN_BYTES, uninitialised; NULL without
- * memory. Freed with free(). */
+ * memory. WEIR_IO_HUGE_BYTES and more are rounded up to that, and lie in huge pages where these are
+ * to be had: the kernel then has one page to hold for a write where it had hundreds, and the device
+ * one address. Freed with free(). */
 void *weir_io_alloc(size_t bytes);
 
 /* --- Directories ---------------------------------------------------------------------------- */

@@ -346,6 +346,27 @@ static void a_failed_sync_drops_its_pages(void **state)
     assert_true(lost > 5);
 }
 
+/* Long pieces also to huge pages, so that they can lie in such. */
+static void memory_is_aligned(void **state)
+{
+    static const size_t sizes[] = {
+        0, 1, 4096, 4097, WEIR_IO_HUGE_BYTES - 1, WEIR_IO_HUGE_BYTES, WEIR_IO_HUGE_BYTES + 1
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint8_t *data = weir_io_alloc(sizes[i]);
+
+        assert_non_null(data);
+        assert_int_equal((uintptr_t)data % WEIR_IO_ALIGN_BYTES, 0);
+        assert_true(sizes[i] < WEIR_IO_HUGE_BYTES || (uintptr_t)data % WEIR_IO_HUGE_BYTES == 0);
+        memset(data, 1, sizes[i]);
+        free(data);
+    }
+    assert_null(weir_io_alloc(SIZE_MAX));
+    assert_null(weir_io_alloc(SIZE_MAX - WEIR_IO_HUGE_BYTES));
+}
+
 int main(void)
 {
     static const struct CMUnitTest everywhere[] = {
@@ -362,6 +383,7 @@ int main(void)
         cmocka_unit_test(the_choice_is_said),
         cmocka_unit_test(a_power_cut_takes_what_was_not_synced),
         cmocka_unit_test(a_failed_sync_drops_its_pages),
+        cmocka_unit_test(memory_is_aligned),
     };
     enum {
         EVERYWHERE = sizeof(everywhere) / sizeof(everywhere[0]),
