@@ -11,6 +11,7 @@
  * S1  Nothing is sent to a server that was started, or a database that was made, after the ledger was
  *     last read: what is there may be older. It counts as a lost connection, so a look comes first.
  *     Only so can a connection that is opened late not step a partition whose sisters went back. [T5]
+ *     A pipeline of one partition has none, and at_least_once does not look before it sends again.
  * K1 to K3 of sink.h.
  * Checked by asserts tagged K2 and U1, tests/contract/, and tests/integration/test_goes_back.py (S1). */
 #include <stdio.h>
@@ -511,6 +512,9 @@ static bool open_connection(struct weir_postgres_sink *sink, struct weir_postgre
         drop_connection(part); /* to a server that is gone */
     }
     if (weir_postgres_restart(sink, part, &part->event.err) == WEIR_OK) {
+        if (sink->args.partitions == 1) { /* no sisters: its own step compares all that there is */
+            memcpy(sink->ledger_server, part->server, sizeof(sink->ledger_server));
+        }
         if (is_where_the_ledger_was_read(sink, part)) {
             return true;
         }
