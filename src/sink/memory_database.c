@@ -20,7 +20,7 @@ static struct weir_memory_database *databases;
 
 static void transaction_free(struct weir_memory_transaction *transaction)
 {
-    if (transaction != NULL) {
+    if (transaction != NULL && --transaction->refs == 0) {
         weir_arena_fini(&transaction->arena);
         free(transaction);
     }
@@ -31,13 +31,14 @@ static struct weir_memory_transaction *transaction_new(void)
     struct weir_memory_transaction *ret = calloc(1, sizeof(*ret));
 
     if (ret != NULL) {
+        ret->refs = 1;
         weir_arena_init(&ret->arena, TRANSACTION_BLOCK_BYTES);
     }
     return ret;
 }
 
-static bool list_add(struct weir_memory_transactions *list,
-                     struct weir_memory_transaction *transaction)
+bool weir_memory_list_add(struct weir_memory_transactions *list,
+                          struct weir_memory_transaction *transaction)
 {
     if (list->count == list->max) {
         size_t max = list->max == 0 ? 16 : list->max * 2;
@@ -54,7 +55,7 @@ static bool list_add(struct weir_memory_transactions *list,
     return true;
 }
 
-static void list_cut(struct weir_memory_transactions *list, size_t count)
+void weir_memory_list_cut(struct weir_memory_transactions *list, size_t count)
 {
     while (list->count > count) {
         transaction_free(list->items[--list->count]);
@@ -100,8 +101,9 @@ void weir_memory_database_close(struct weir_memory_database *database)
         link = &(*link)->next;
     }
     *link = database->next;
-    list_cut(&database->committed, 0);
-    list_cut(&database->late, 0);
+    weir_memory_end_old(database);
+    weir_memory_list_cut(&database->committed, 0);
+    weir_memory_list_cut(&database->late, 0);
     free(database->committed.items);
     free(database->late.items);
     free(database);
@@ -228,7 +230,7 @@ static void refresh_claim(const struct weir_memory_database *database,
 static bool get_in(struct weir_memory_database *database,
                    struct weir_memory_transaction *transaction)
 {
-    if (!list_add(&database->committed, transaction)) {
+    if (!weir_memory_list_add(&database->committed, transaction)) {
         return false;
     }
     if (database->play.got_in != NULL) {
@@ -243,7 +245,8 @@ int weir_memory_write_ledger(struct weir_memory_database *database, const char *
 {
     struct weir_memory_transaction *claim = make_claim(name, seen, ledger);
 
-    if (claim == NULL || !(late ? list_add(&database->late, claim) : get_in(database, claim))) {
+    if (claim == NULL ||
+        !(late ? weir_memory_list_add(&database->late, claim) : get_in(database, claim))) {
         transaction_free(claim);
         return weir_error_set(err, WEIR_ENOMEM, "no memory for the ledger");
     }
@@ -435,7 +438,7 @@ static bool carry_out(struct weir_memory_database *database,
     bool allowed = ledger_allows(database, transaction);
 
     transaction->has_advanced = is_late && is_locked && allowed;
-    if (is_late && (allowed || !is_locked) && list_add(&database->late, transaction)) {
+    if (is_late && (allowed || !is_locked) && weir_memory_list_add(&database->late, transaction)) {
         return true;
     }
     if (!is_late && allowed && get_in(database, transaction)) {
@@ -456,8 +459,8 @@ enum weir_sink_outcome weir_memory_commit(struct weir_memory_database *database,
     enum weir_memory_fault fault = WEIR_MEMORY_LOST_AFTER;
     struct weir_ledger now;
 
-    if (row_is_held(database, commit->uuid, commit->partition)) {
-        return WEIR_SINK_NONE; /* advance waits for the row */
+    if (database->waits_for_standby || row_is_held(database, commit->uuid, commit->partition)) {
+        return WEIR_SINK_NONE; /* COMMIT waits for a standby, or advance for the row */
     }
     weir_memory_read_ledger(database, commit->uuid, &now);
     struct weir_memory_transaction *transaction = make_transaction(commit, now.count);
@@ -574,9 +577,10 @@ void weir_memory_go_back(struct weir_memory_database *database, uint32_t count)
 {
     size_t have = database->committed.count;
 
-    list_cut(&database->committed, count > have ? 0 : have - count);
+    weir_memory_end_old(database);
+    weir_memory_list_cut(&database->committed, count > have ? 0 : have - count);
     database->lives++;
-    list_cut(&database->late, 0); /* no session outlives its server */
+    weir_memory_list_cut(&database->late, 0); /* no session outlives its server */
 }
 
 uint32_t weir_memory_transaction_count(const struct weir_memory_database *database)

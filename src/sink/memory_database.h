@@ -16,6 +16,7 @@ struct weir_memory_stored {
 
 /* One transaction; all that it points to is in its arena. */
 struct weir_memory_transaction {
+    uint32_t refs; /* lists that hold it: a promoted server and the old one share what both have */
     struct weir_arena arena;
     const char *pipeline;     /* of a claim; NULL: a commit */
     struct weir_ledger after; /* the ledger rows that it wrote: all of them, or one */
@@ -46,11 +47,21 @@ struct weir_memory_database {
     struct weir_memory_injection injections[WEIR_MEMORY_INJECTIONS_MAX];
     uint32_t injection_count;
     uint32_t away_count;
-    uint64_t lives; /* how often it went back: connections made before are broken since */
+    uint64_t lives; /* how often it went back or was promoted: connections know theirs */
+    struct weir_memory_database *old; /* what it was promoted from, and still answers; NULL: none */
+    uint64_t promoted_life;           /* the one that began with the last promotion; 0: none did */
+    bool waits_for_standby;           /* of an old one: no COMMIT is answered any more */
     weir_memory_refuses refuses;
     void *refuses_context;
     struct weir_memory_play play;
 };
+
+/* The server at the other end of a connection that was made in that life; NULL: it is gone. */
+struct weir_memory_database *weir_memory_server(struct weir_memory_database *database,
+                                                uint64_t life);
+/* Whether another server was promoted between two lives. */
+bool weir_memory_promoted_between(const struct weir_memory_database *database, uint64_t a,
+                                  uint64_t b);
 
 /* A part on its way in: everything the server needs to decide. Borrowed during the call. */
 struct weir_memory_commit {
@@ -73,6 +84,9 @@ int weir_memory_reach(struct weir_memory_database *database, bool *ret_at_work,
 /* What a COMMIT meets instead of success; false: nothing. */
 bool weir_memory_take_fault(struct weir_memory_database *database,
                             const struct weir_memory_commit *commit, enum weir_memory_fault *ret);
+bool weir_memory_list_add(struct weir_memory_transactions *list,
+                          struct weir_memory_transaction *transaction);
+void weir_memory_list_cut(struct weir_memory_transactions *list, size_t count);
 bool weir_memory_cuts(const struct weir_memory_database *database);
 bool weir_memory_decides_at_once(const struct weir_memory_database *database);
 /* Some row of the pipeline's ledger is held by a transaction that has advanced and not ended. */

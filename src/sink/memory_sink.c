@@ -22,6 +22,7 @@ struct memory_part {
     struct weir_part rows;
     enum part_state state;
     bool is_connected;
+    bool has_begun;       /* its transaction: it stays with its connection */
     uint64_t life;        /* of the database, when its connection was made */
     bool has_upserts_out; /* they are in the server, or wait there for locks */
     bool has_rows_in;     /* its rows hold the locks of their keys */
@@ -43,6 +44,9 @@ struct memory_sink {
     uint8_t uuid[WEIR_UUID_BYTES];
     uint8_t owner[WEIR_UUID_BYTES];
     uint64_t generation;
+    bool has_control;      /* the connection of calls that are no part's ... */
+    uint64_t control_life; /* ... as memory_part.life */
+    uint64_t ledger_life;  /* of the connection by which the ledger was last read */
     struct memory_batch batches[WEIR_SINK_SLOTS_MAX];
     struct weir_arena scratch;
     int event_fd;
@@ -141,6 +145,27 @@ static int check(void *self, struct weir_error *err)
 
 /* ---- the ledger ---- */
 
+/* The server that calls reach: the one that they reached before, as long as it answers. */
+static struct weir_memory_database *control(struct memory_sink *sink)
+{
+    struct weir_memory_database *ret =
+        sink->has_control ? weir_memory_server(sink->database, sink->control_life) : NULL;
+
+    if (ret == NULL) {
+        sink->has_control = true;
+        sink->control_life = sink->database->lives;
+        ret = sink->database;
+    }
+    return ret;
+}
+
+static void read_ledger(struct memory_sink *sink, const struct weir_memory_database *server,
+                        struct weir_ledger *ret)
+{
+    weir_memory_read_ledger(server, sink->uuid, ret);
+    sink->ledger_life = sink->control_life;
+}
+
 static void stamp(struct memory_sink *sink, const struct weir_claim *claim,
                   struct weir_ledger *ledger)
 {
@@ -184,6 +209,22 @@ static int check_known(const uint8_t *uuid, const struct weir_claim *claim, stru
     return WEIR_OK;
 }
 
+/* Takes the rows of the ledger, as they were seen. */
+static int write_ledger(struct memory_sink *sink, const struct weir_claim *claim,
+                        struct weir_memory_database *server, const struct weir_ledger *seen,
+                        struct weir_ledger *ledger, bool is_late, struct weir_error *err)
+{
+    stamp(sink, claim, ledger);
+    if (server->waits_for_standby) {
+        return weir_error_set(err, WEIR_EAWAY, "the server waits for a standby");
+    }
+    int rc = weir_memory_write_ledger(server, claim->name, seen, ledger, is_late, err);
+    if (rc == WEIR_OK && is_late) {
+        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
+    }
+    return rc;
+}
+
 static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
                         struct weir_error *err)
 {
@@ -192,13 +233,14 @@ static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_
     struct weir_ledger seen = { 0 };
     struct weir_ledger ledger;
     bool is_late;
-    const uint8_t *uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
+    struct weir_memory_database *server = control(sink);
+    const uint8_t *uuid = weir_memory_pipeline_uuid(server, claim->name);
 
     if (uuid != NULL && WEIR_VARIANT(ledger_before_claim)) {
-        weir_memory_read_ledger(sink->database, uuid, &early);
+        weir_memory_read_ledger(server, uuid, &early);
     }
     int rc = weir_memory_reach(sink->database, &is_late, err);
-    uuid = weir_memory_pipeline_uuid(sink->database, claim->name);
+    uuid = weir_memory_pipeline_uuid(server, claim->name);
     if (rc == WEIR_OK) {
         rc = check_known(uuid, claim, err);
     }
@@ -208,22 +250,19 @@ static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_
     if (uuid == NULL || WEIR_VARIANT(claim_makes_ledger_anew)) {
         make_ledger(sink, claim, &ledger);
     } else {
-        weir_memory_terminate_others(sink->database, uuid, claim->owner);
-        if (weir_memory_is_held(sink->database, uuid) && !WEIR_VARIANT(claim_ignores_row_lock)) {
+        weir_memory_terminate_others(server, uuid, claim->owner);
+        if (weir_memory_is_held(server, uuid) && !WEIR_VARIANT(claim_ignores_row_lock)) {
             return weir_error_set(err, WEIR_EAWAY, "canceling statement due to lock timeout");
         }
-        weir_memory_read_ledger(sink->database, uuid, &seen);
+        weir_memory_read_ledger(server, uuid, &seen);
         ledger = seen;
     }
-    stamp(sink, claim, &ledger);
-    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, is_late, err);
-    if (rc == WEIR_OK && is_late) {
-        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
-    }
+    rc = write_ledger(sink, claim, server, &seen, &ledger, is_late, err);
     if (rc != WEIR_OK) {
         return rc;
     }
-    weir_memory_read_ledger(sink->database, sink->uuid, ret);
+    read_ledger(sink, server, ret);
+    sink->has_control = false; /* the next one goes under another name */
     ret->created = ledger.created;
     if (early.count != 0 && WEIR_VARIANT(ledger_before_claim)) {
         early.generation = ret->generation;
@@ -238,7 +277,7 @@ static int look(void *self, struct weir_ledger *ret, struct weir_error *err)
     int rc = weir_memory_reach(sink->database, NULL, err);
 
     if (rc == WEIR_OK) {
-        weir_memory_read_ledger(sink->database, sink->uuid, ret);
+        read_ledger(sink, control(sink), ret);
     }
     return rc;
 }
@@ -255,7 +294,8 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
     if (rc != WEIR_OK) {
         return rc;
     }
-    weir_memory_read_ledger(sink->database, sink->uuid, &ledger);
+    struct weir_memory_database *server = control(sink);
+    read_ledger(sink, server, &ledger);
     for (uint32_t p = 0; p < ledger.count; p++) {
         if (ledger.rows[p].generation != sink->generation ||
             memcmp(ledger.rows[p].owner, sink->owner, WEIR_UUID_BYTES) != 0) {
@@ -277,13 +317,9 @@ static int repartition(void *self, const struct weir_claim *claim, struct weir_l
         ledger.rows[p].rows = 0; /* of the old partitions: true of none of the new ones */
         ledger.rows[p].output = (struct weir_digest){ 0 };
     }
-    stamp(sink, claim, &ledger);
-    rc = weir_memory_write_ledger(sink->database, claim->name, &seen, &ledger, is_late, err);
-    if (rc == WEIR_OK && is_late) {
-        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
-    }
+    rc = write_ledger(sink, claim, server, &seen, &ledger, is_late, err);
     if (rc == WEIR_OK) {
-        weir_memory_read_ledger(sink->database, sink->uuid, ret);
+        read_ledger(sink, server, ret);
     }
     return rc;
 }
@@ -326,6 +362,7 @@ static int begin(void *self, uint64_t number, struct weir_error *err)
     batch->finished = false;
     for (uint32_t p = 0; p < sink->args.partitions; p++) {
         batch->parts[p].state = PART_SENDING;
+        batch->parts[p].has_begun = false;
         batch->parts[p].has_upserts_out = false;
         batch->parts[p].has_rows_in = false;
         batch->parts[p].allowed = false;
@@ -461,6 +498,28 @@ static void connect_part(const struct memory_sink *sink, struct memory_part *par
     }
 }
 
+/* Begins a part's transaction. False: its connection, a new one, leads to another server than that in
+ * which the ledger was last read, as this one was promoted since; so it needs a look, at this one. */
+static bool begin_part(struct memory_sink *sink, struct memory_part *part)
+{
+    if (part->is_connected && !part->has_begun &&
+        weir_memory_promoted_between(sink->database, part->life, sink->ledger_life)) {
+        part->is_connected = false; /* to a server that was deposed */
+    }
+    connect_part(sink, part);
+    if (sink->args.partitions == 1) {
+        sink->ledger_life = part->life; /* no sisters: its own step compares all that there is */
+    }
+    if (!part->has_begun &&
+        weir_memory_promoted_between(sink->database, part->life, sink->ledger_life)) {
+        part->is_connected = false;
+        sink->has_control = false;
+        return false;
+    }
+    part->has_begun = true;
+    return true;
+}
+
 /* What becomes of a part whose rows are all on their way. */
 static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
 {
@@ -471,9 +530,9 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
         return;
     }
     *event = (struct weir_sink_event){ .batch = batch, .partition = p };
-    connect_part(sink, part);
-    if (part->life != sink->database->lives ||
-        (!part->allowed && weir_memory_cuts(sink->database))) {
+    struct weir_memory_database *server =
+        begin_part(sink, part) ? weir_memory_server(sink->database, part->life) : NULL;
+    if (server == NULL || (!part->allowed && weir_memory_cuts(sink->database))) {
         (void)weir_error_set(&event->err, WEIR_EAWAY, "connection lost");
         event->outcome = WEIR_SINK_LOST;
         return;
@@ -497,7 +556,7 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
         .step = &part->step,
         .part = &part->rows,
     };
-    event->outcome = weir_memory_commit(sink->database, &commit_now, &event->err);
+    event->outcome = weir_memory_commit(server, &commit_now, &event->err);
 }
 
 static int commit(void *self, uint64_t number, uint32_t partition,
@@ -544,6 +603,7 @@ static int resend(void *self, uint64_t batch, uint32_t partition, struct weir_er
     if (rc == WEIR_OK) {
         connect_part(sink, part);
         part->state = PART_SENDING;
+        part->has_begun = false;
         part->has_upserts_out = false;
         part->has_rows_in = false;
         part->decided.outcome = WEIR_SINK_NONE;

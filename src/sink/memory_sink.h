@@ -94,6 +94,13 @@ void weir_memory_play(struct weir_memory_database *database, const struct weir_m
 /* Takes back the last `count` transactions (commits and claims alike), as a restored backup does. What
  * was under way in the server is gone: connections, and transactions that were late. */
 void weir_memory_go_back(struct weir_memory_database *database, uint32_t count);
+/* A standby takes over that lacks the last `lag` transactions. New connections reach it; those that
+ * there are go on with the old server, which does not know, takes commits and answers them, until
+ * weir_memory_end_old() breaks them. is_synchronous: the old one answers no COMMIT any more, as it
+ * waits for its standby, which lacks nothing. False: no memory. */
+bool weir_memory_promote(struct weir_memory_database *database, uint32_t lag, bool is_synchronous);
+void weir_memory_end_old(struct weir_memory_database *database);
+bool weir_memory_has_old(const struct weir_memory_database *database);
 /* How many transactions there are: a mark to go back to. */
 uint32_t weir_memory_transaction_count(const struct weir_memory_database *database);
 

@@ -22,6 +22,7 @@ static const uint16_t usual_rates[SIM_FAULTS] = {
     [SIM_FAULT_dir_lost] = 100,      [SIM_FAULT_dir_cloned] = 150,
     [SIM_FAULT_image_taken] = 400,   [SIM_FAULT_image_put_back] = 200,
     [SIM_FAULT_repartition] = 200,   [SIM_FAULT_link_cut] = 150,
+    [SIM_FAULT_promote] = 200,
 };
 
 /* SplitMix64 over both. */
@@ -47,6 +48,18 @@ static uint32_t draw_rate(uint64_t *state, uint64_t crowd, uint32_t fault)
     uint32_t rate = on ? usual_rates[fault] * scale / 2 : 0;
 
     return rate > SIM_RATE_ALWAYS ? SIM_RATE_ALWAYS : rate;
+}
+
+/* From a stream of its own, in few seeds: the others play as they did before there was this fault, all
+ * of seeds.txt among them. */
+static void draw_promotions(uint64_t seed, struct sim_config *config)
+{
+    enum { STREAM = 25, ONE_IN = 8 };
+    uint64_t state = sim_mix(seed, STREAM);
+
+    if (draw(&state, ONE_IN) == 0) {
+        config->rates[SIM_FAULT_promote] = draw_rate(&state, 10, SIM_FAULT_promote);
+    }
 }
 
 static void draw_faults(uint64_t *state, struct sim_config *config)
@@ -91,6 +104,7 @@ void sim_config_draw(uint64_t seed, struct sim_config *ret)
     config.retain_bytes = draw(&state, 3) == 0 ? draw(&state, 8) * 8192 : 64 << 20;
     config.keeps_running = draw(&state, 2) == 0;
     draw_faults(&state, &config);
+    draw_promotions(seed, &config);
     if (config.keyed) {
         config.output_partitions = 1; /* a key must have one partition */
         config.rates[SIM_FAULT_repartition] = 0;

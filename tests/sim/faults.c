@@ -1,6 +1,7 @@
 /* faults.c: what goes wrong in a turn, beside what the databases do (server.c). */
 #include <errno.h>
 
+#include "base/assert.h"
 #include "tests/sim/sim.h"
 
 static const char *const names[SIM_FAULTS] = {
@@ -251,10 +252,48 @@ static void go_back(struct sim_world *world)
     sim_note(world, "went back", s, by, 0);
 }
 
+/* The standby of a database takes over. Without synchronous replication it lacks what was committed
+ * last, and what the old server takes after it; with it, the old one answers no COMMIT any more. */
+static void promote(struct sim_world *world)
+{
+    uint32_t s = (uint32_t)sim_fault_draw(world, SIM_FAULT_promote, world->config.sinks);
+    struct sim_sink *sink = &world->sinks[s];
+    uint32_t have = weir_memory_transaction_count(sink->database);
+    bool is_synchronous = sim_fault_draw(world, SIM_FAULT_promote, 3) == 0;
+    uint32_t lag = is_synchronous ? 0 : (uint32_t)sim_fault_draw(world, SIM_FAULT_promote, 4);
+
+    if (have < 2) {
+        return; /* as in go_back() */
+    }
+    lag = lag < have ? lag : have - 1;
+    weir_assert(weir_memory_promote(sink->database, lag, is_synchronous));
+    if (!is_synchronous) {
+        sim_oracle_went_back(sink, lag);
+        world->went_back = true;
+    }
+    sim_note(world, "promoted", s, lag, is_synchronous);
+}
+
+/* An old server ends, and every connection to it. */
+static void end_old_servers(struct sim_world *world)
+{
+    for (uint32_t s = 0; s < world->config.sinks; s++) {
+        if (weir_memory_has_old(world->sinks[s].database) &&
+            sim_fault_draw(world, SIM_FAULT_promote, 8) == 0) {
+            weir_memory_end_old(world->sinks[s].database);
+            sim_note(world, "old server ends", s, 0, 0);
+        }
+    }
+}
+
 static void hurt_databases(struct sim_world *world)
 {
     if (sim_strikes(world, SIM_FAULT_go_back)) {
         go_back(world);
+    }
+    end_old_servers(world);
+    if (sim_strikes(world, SIM_FAULT_promote)) {
+        promote(world);
     }
     if (world->config.rates[SIM_FAULT_linger] != 0) {
         bool linger = sim_strikes(world, SIM_FAULT_linger);

@@ -75,7 +75,8 @@ enum {
     X(image_taken)         \
     X(image_put_back)      \
     X(repartition)         \
-    X(link_cut)
+    X(link_cut)            \
+    X(promote)
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name) SIM_FAULT_##name,

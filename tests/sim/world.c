@@ -236,6 +236,7 @@ static void calm_down(struct sim_world *world)
     weir_memory_topic_set_away(world->topic, false);
     for (uint32_t s = 0; s < world->config.sinks; s++) {
         weir_memory_late_linger(world->sinks[s].database, false);
+        weir_memory_end_old(world->sinks[s].database);
     }
     for (uint32_t i = 0; i < world->config.instances; i++) {
         struct sim_instance *instance = &world->instances[i];
