@@ -8,9 +8,11 @@
  * W1  Records become durable in order: groups are written one after another.
  * W3  A failed write is final: do not try again. The kernel may have marked the pages clean, so a
  *     second try could succeed for bytes that never reached the device, and we would acknowledge
- *     a batch that a power cut takes back. Recovery writes them again instead.
+ *     a batch that a power cut takes back. Recovery writes them again instead. So is everything
+ *     else that a call tells as WEIR_EIO: who goes on after it must have opened the log again.
  * L1  (wal_internal.h) one write of records under way, in one segment.
- * Checked by asserts tagged W1 and L1, tests/unit/wal/test_wal.c and test_crash.c. */
+ * Checked by asserts tagged W1 and L1, tests/unit/wal/test_wal.c, test_crash.c and
+ * test_failing_steps.c. */
 #include "wal/wal_internal.h"
 
 #include <errno.h>
@@ -250,6 +252,25 @@ static int begin_segment(struct weir_wal *wal, struct weir_error *err)
     return rc;
 }
 
+/* Goes on in a new segment, which has room for so many bytes. A lack of space or memory leaves the
+ * log as it was. */
+static int next_segment(struct weir_wal *wal, uint64_t bytes, struct weir_error *err)
+{
+    struct weir_error cause = { 0 };
+    int rc = wal_supply_finish(wal, bytes, &cause);
+
+    if (rc == WEIR_OK) {
+        rc = WEIR_FAIL_AROUND(log_segment_switch, begin_segment(wal, &cause), &cause);
+    }
+    if (rc == WEIR_EIO) {
+        return wal->failed ? wal_failed_before(wal, err) : wal_fail(wal, &cause, err); /* W3 */
+    }
+    if (rc != WEIR_OK && err != NULL) {
+        *err = cause;
+    }
+    return rc;
+}
+
 /* Makes room for a record of space bytes behind the last one, in a new segment if need be. */
 static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *err)
 {
@@ -267,13 +288,7 @@ static int make_room(struct weir_wal *wal, uint64_t space, struct weir_error *er
         return weir_error_set(err, WEIR_EBUSY, "the end of a log segment waits for the device");
     }
     rc = group_reserve(group, WAL_SEGMENT_HEADER_BYTES + space, err);
-    if (rc == WEIR_OK) {
-        rc = wal_supply_finish(wal, WAL_SEGMENT_HEADER_BYTES + space, err);
-    }
-    if (rc == WEIR_OK) {
-        rc = WEIR_FAIL_AROUND(log_segment_switch, begin_segment(wal, err), err);
-    }
-    return rc;
+    return rc == WEIR_OK ? next_segment(wal, WAL_SEGMENT_HEADER_BYTES + space, err) : rc;
 }
 
 /* Writes a record's body, packed where that is wanted and takes up fewer blocks, and says so in
