@@ -21,10 +21,8 @@ static int zero(struct weir_io *io, const char *dir, uint64_t segment, uint64_t 
     if (bytes == 0) {
         return WEIR_OK;
     }
-    int rc = wal_segment_path(dir, segment, path, err);
-    if (rc == WEIR_OK) {
-        rc = weir_io_file_open(io, path, WEIR_IO_WRITE | WEIR_IO_DIRECT, &file, err);
-    }
+    wal_segment_path(dir, segment, path);
+    int rc = weir_io_file_open(io, path, WEIR_IO_WRITE | WEIR_IO_DIRECT, &file, err);
     if (rc == WEIR_OK) {
         rc = wal_write_zeros(io, file, at, bytes, err);
     }

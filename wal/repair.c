@@ -25,10 +25,8 @@ static int remove_file(struct weir_wal *wal, const char *name, struct weir_error
 {
     char path[WEIR_IO_PATH_BYTES_MAX];
 
-    int rc = wal_path(wal->dir, name, path, err);
-    if (rc == WEIR_OK) {
-        rc = weir_io_unlink(wal->io, path, err);
-    }
+    wal_path(wal->dir, name, path);
+    int rc = weir_io_unlink(wal->io, path, err);
     return rc == WEIR_OK ? weir_io_sync_dir(wal->io, wal->dir, err) : rc;
 }
 
@@ -37,10 +35,8 @@ static int open_segment(struct weir_wal *wal, uint64_t number, struct weir_io_fi
 {
     char path[WEIR_IO_PATH_BYTES_MAX];
 
-    int rc = wal_segment_path(wal->dir, number, path, err);
-    return rc == WEIR_OK
-               ? weir_io_file_open(wal->io, path, WEIR_IO_WRITE | WEIR_IO_DIRECT, ret, err)
-               : rc;
+    wal_segment_path(wal->dir, number, path);
+    return weir_io_file_open(wal->io, path, WEIR_IO_WRITE | WEIR_IO_DIRECT, ret, err);
 }
 
 /* --- A new log ------------------------------------------------------------------------------ */
@@ -70,13 +66,9 @@ static int create(struct weir_wal *wal, struct weir_error *err)
     struct weir_io_file *file = NULL;
     char from[WEIR_IO_PATH_BYTES_MAX], to[WEIR_IO_PATH_BYTES_MAX];
 
+    wal_path(wal->dir, WAL_UNFINISHED_NAME, from);
+    wal_segment_path(wal->dir, 1, to);
     int rc = weir_io_random_bytes(wal->io, wal->uuid, sizeof(wal->uuid), err);
-    if (rc == WEIR_OK) {
-        rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, from, err);
-    }
-    if (rc == WEIR_OK) {
-        rc = wal_segment_path(wal->dir, 1, to, err);
-    }
     if (rc == WEIR_OK) {
         const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
         rc = WEIR_FAIL_AROUND(start_create_file,

@@ -2,6 +2,7 @@
  *
  * Uses     io/io.h to read, wal/record.h to judge what was read.
  * S1  The window never holds more than was read: what lies behind window_bytes is not looked at.
+ * S2  No path is too long: a directory is listed before a file in it is named.
  * Checked by tests/unit/wal/. */
 #include "wal/segment.h"
 
@@ -30,28 +31,23 @@ void wal_segment_name(uint64_t number, char ret[WAL_NAME_BYTES])
     memcpy(ret + count, end, sizeof(end));
 }
 
-int wal_path(const char *dir, const char *name, char ret[WEIR_IO_PATH_BYTES_MAX],
-             struct weir_error *err)
+void wal_path(const char *dir, const char *name, char ret[WEIR_IO_PATH_BYTES_MAX])
 {
     size_t dir_len = strlen(dir);
     size_t name_len = strlen(name);
 
-    if (dir_len + 1 + name_len >= WEIR_IO_PATH_BYTES_MAX) {
-        return weir_error_set(err, WEIR_ECONFIG, "path too long: %s", dir);
-    }
+    weir_assert(dir_len + 1 + name_len < WEIR_IO_PATH_BYTES_MAX); /* S2 */
     memcpy(ret, dir, dir_len);
     ret[dir_len] = '/';
     memcpy(ret + dir_len + 1, name, name_len + 1);
-    return WEIR_OK;
 }
 
-int wal_segment_path(const char *dir, uint64_t number, char ret[WEIR_IO_PATH_BYTES_MAX],
-                     struct weir_error *err)
+void wal_segment_path(const char *dir, uint64_t number, char ret[WEIR_IO_PATH_BYTES_MAX])
 {
     char name[WAL_NAME_BYTES];
 
     wal_segment_name(number, name);
-    return wal_path(dir, name, ret, err);
+    wal_path(dir, name, ret);
 }
 
 /* The number of a segment's file name, 0 for any other name. */
@@ -97,6 +93,9 @@ int wal_listing_read(struct weir_io *io, const char *dir, struct wal_listing *re
 {
     struct wal_listing listing = { 0 };
 
+    if (strlen(dir) + WAL_NAME_BYTES >= WEIR_IO_PATH_BYTES_MAX) { /* S2 */
+        return weir_error_set(err, WEIR_ECONFIG, "path too long: %s", dir);
+    }
     int rc = weir_io_list(io, dir, add_name, &listing, err);
     if (rc != WEIR_OK) {
         wal_listing_fini(&listing);
@@ -125,10 +124,8 @@ int wal_reader_open(struct weir_io *io, const char *dir, uint64_t number, struct
     struct wal_reader reader = { .io = io, .number = number, .ahead_bytes = WAL_READ_AHEAD_BYTES };
     char path[WEIR_IO_PATH_BYTES_MAX];
 
-    int rc = wal_segment_path(dir, number, path, err);
-    if (rc == WEIR_OK) {
-        rc = weir_io_file_open(io, path, WEIR_IO_READ | WEIR_IO_DIRECT, &reader.file, err);
-    }
+    wal_segment_path(dir, number, path);
+    int rc = weir_io_file_open(io, path, WEIR_IO_READ | WEIR_IO_DIRECT, &reader.file, err);
     if (rc == WEIR_OK) {
         rc = weir_io_size(io, reader.file, &reader.file_bytes, err);
     }

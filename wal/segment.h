@@ -19,11 +19,9 @@ enum {
 #define WAL_UNFINISHED_NAME "next.new"
 
 void wal_segment_name(uint64_t number, char ret[WAL_NAME_BYTES]);
-/* dir/name; fails with WEIR_ECONFIG when that is too long. */
-int wal_path(const char *dir, const char *name, char ret[WEIR_IO_PATH_BYTES_MAX],
-             struct weir_error *err);
-int wal_segment_path(const char *dir, uint64_t number, char ret[WEIR_IO_PATH_BYTES_MAX],
-                     struct weir_error *err);
+/* dir/name, of a directory that was listed once. */
+void wal_path(const char *dir, const char *name, char ret[WEIR_IO_PATH_BYTES_MAX]);
+void wal_segment_path(const char *dir, uint64_t number, char ret[WEIR_IO_PATH_BYTES_MAX]);
 
 struct wal_listing {
     uint64_t *numbers; /* of the segment files, rising; owned */
@@ -31,7 +29,8 @@ struct wal_listing {
     bool has_unfinished; /* WAL_UNFINISHED_NAME is there */
 };
 
-/* Files that are not the log's are left out. */
+/* Files that are not the log's are left out. Fails with WEIR_ECONFIG where dir is so long that their
+ * paths would be too long; whatever opens a log lists it first, so nothing else has to ask. */
 int wal_listing_read(struct weir_io *io, const char *dir, struct wal_listing *ret,
                      struct weir_error *err);
 void wal_listing_fini(struct wal_listing *listing);

@@ -51,9 +51,8 @@ static void abandon(struct weir_wal *wal)
         return;
     }
     weir_io_file_close(wal->io, supply->file);
-    if (wal_path(wal->dir, WAL_UNFINISHED_NAME, path, NULL) == WEIR_OK) {
-        (void)weir_io_unlink(wal->io, path, NULL); /* the next open removes it as well */
-    }
+    wal_path(wal->dir, WAL_UNFINISHED_NAME, path);
+    (void)weir_io_unlink(wal->io, path, NULL); /* the next open removes it as well */
     *supply = (struct wal_supply){ .state = supply->state };
     supply_move(supply, WAL_SUPPLY_NONE);
 }
@@ -88,10 +87,8 @@ static int remove_oldest(struct weir_wal *wal, struct weir_error *err)
 {
     char path[WEIR_IO_PATH_BYTES_MAX];
 
-    int rc = wal_segment_path(wal->dir, wal->segments[0].number, path, err);
-    if (rc == WEIR_OK) {
-        rc = WEIR_FAIL_AROUND(log_remove, weir_io_unlink(wal->io, path, err), err);
-    }
+    wal_segment_path(wal->dir, wal->segments[0].number, path);
+    int rc = WEIR_FAIL_AROUND(log_remove, weir_io_unlink(wal->io, path, err), err);
     if (rc == WEIR_OK) {
         forget_oldest(wal);
         wal->stat.removed_count++;
@@ -147,13 +144,9 @@ static int recycle(struct weir_wal *wal, struct weir_error *err)
     struct weir_error cause = { 0 };
     char from[WEIR_IO_PATH_BYTES_MAX], to[WEIR_IO_PATH_BYTES_MAX];
 
-    int rc = wal_segment_path(wal->dir, wal->segments[0].number, from, err);
-    if (rc == WEIR_OK) {
-        rc = wal_segment_path(wal->dir, number, to, err);
-    }
-    if (rc == WEIR_OK) {
-        rc = weir_io_file_open(wal->io, from, WEIR_IO_WRITE | WEIR_IO_DIRECT, &file, err);
-    }
+    wal_segment_path(wal->dir, wal->segments[0].number, from);
+    wal_segment_path(wal->dir, number, to);
+    int rc = weir_io_file_open(wal->io, from, WEIR_IO_WRITE | WEIR_IO_DIRECT, &file, err);
     if (rc != WEIR_OK) {
         return rc;
     }
@@ -208,12 +201,10 @@ static int begin(struct weir_wal *wal, uint64_t target_bytes, struct weir_error 
     if (is_retired(wal, 0) && wal->segments[0].bytes == target_bytes) {
         return recycle(wal, err);
     }
-    rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, path, err);
-    if (rc == WEIR_OK) {
-        const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
-        rc = WEIR_FAIL_AROUND(log_segment_create,
-                              weir_io_file_open(wal->io, path, flags, &file, err), err);
-    }
+    wal_path(wal->dir, WAL_UNFINISHED_NAME, path);
+    const unsigned flags = WEIR_IO_WRITE | WEIR_IO_CREATE | WEIR_IO_DIRECT;
+    rc = WEIR_FAIL_AROUND(log_segment_create, weir_io_file_open(wal->io, path, flags, &file, err),
+                          err);
     if (rc != WEIR_OK) {
         weir_io_file_close(wal->io, file);
         return rc;
@@ -232,13 +223,9 @@ static int finish_filling(struct weir_wal *wal, struct weir_error *err)
     char from[WEIR_IO_PATH_BYTES_MAX], to[WEIR_IO_PATH_BYTES_MAX];
 
     if (!supply->is_named) {
-        int rc = wal_path(wal->dir, WAL_UNFINISHED_NAME, from, err);
-        if (rc == WEIR_OK) {
-            rc = wal_segment_path(wal->dir, supply->number, to, err);
-        }
-        if (rc == WEIR_OK) {
-            rc = WEIR_FAIL_AROUND(log_segment_rename, weir_io_rename(wal->io, from, to, err), err);
-        }
+        wal_path(wal->dir, WAL_UNFINISHED_NAME, from);
+        wal_segment_path(wal->dir, supply->number, to);
+        int rc = WEIR_FAIL_AROUND(log_segment_rename, weir_io_rename(wal->io, from, to, err), err);
         if (rc == WEIR_OK) {
             rc = WEIR_FAIL_AROUND(
                 log_segment_sync_dir,

@@ -85,10 +85,8 @@ int wal_check_in_place(struct weir_wal *wal, const struct wal_segment *segment,
     struct weir_error cause = { 0 };
     uint64_t bytes = 0;
 
-    int rc = wal_segment_path(wal->dir, segment->number, path, &cause);
-    if (rc == WEIR_OK) {
-        rc = weir_io_size_of(wal->io, path, &bytes, &cause);
-    }
+    wal_segment_path(wal->dir, segment->number, path);
+    int rc = weir_io_size_of(wal->io, path, &bytes, &cause);
     if (rc == WEIR_OK ? bytes >= segment->bytes : cause.sys_errno != ENOENT) {
         return WEIR_OK;
     }

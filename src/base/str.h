@@ -14,8 +14,13 @@ struct weir_str {
 
 /* A literal as a view. */
 #define WEIR_STR(literal) ((struct weir_str){ (literal), sizeof(literal) - 1 })
+/* What printf may take for its "%.*s": an empty view may have no data. */
+static inline const char *weir_str_text(struct weir_str s)
+{
+    return s.len == 0 ? "" : s.data;
+}
 /* For printf's "%.*s". */
-#define WEIR_STR_ARG(s) (int)(s).len, (s).len == 0 ? "" : (s).data
+#define WEIR_STR_ARG(s) (int)(s).len, weir_str_text(s)
 
 static inline struct weir_str weir_str_from(const char *text)
 {
