@@ -6,7 +6,7 @@
 #     (weir_assert) are not counted, for no test may take them.
 # V2  The same sources give the same number: the simulator plays the same seeds each time.
 
-verb coverage "prints how many branches of wal/ and src/txn the tests take, and fails under 92 %"
+verb coverage "prints how many branches of wal/ and src/txn the tests take, and fails under 95 %"
 usage_coverage() {
     cat <<'TEXT'
 usage: ./dev coverage [--report FILE] [--missing]
@@ -19,7 +19,7 @@ Assertions are not counted. Each ./dev test does it as well.
 TEXT
 }
 
-readonly COVERAGE_WANTED=92 # what was reached; it only rises, and is to be 95
+readonly COVERAGE_WANTED=95
 readonly COVERAGE_SEEDS=10000
 readonly COUNTED=$BUILD/gcc/tests/coverage
 

@@ -130,6 +130,47 @@ static void only_what_was_shown_is_cut(void **state)
     sim_disk_free(disk);
 }
 
+/* CU1, field by field: a tail that is not the one that was shown, in whatever, stays as it is. */
+static void each_difference_from_what_was_shown_counts(void **state)
+{
+    struct sim_disk *disk = make_killed(7, RECORDS);
+    struct weir_error err = { 0 };
+    size_t len;
+
+    (void)state;
+    sim_disk_bytes(disk, FIRST, &len)[LAST_AT + 50] ^= 1;
+    sim_disk_settle(disk);
+    const struct weir_wal_report seen = must_verify(disk);
+    struct weir_wal_report others[] = { seen, seen, seen, seen, seen, seen };
+    others[0].uuid[0] ^= 1;
+    others[1].last_lsn++;
+    others[2].end_segment_number++;
+    others[3].end_offset += WAL_BLOCK_BYTES;
+    others[4].torn_bytes += WAL_BLOCK_BYTES;
+    others[5].next_torn_bytes += WAL_BLOCK_BYTES;
+    uint8_t *before = copy_of(disk, FIRST, &len);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(cut(disk, &others[i], &err), WEIR_EBUSY);
+        assert_memory_equal(sim_disk_bytes(disk, FIRST, &len), before, len);
+    }
+    free(before);
+    assert_int_equal(cut(disk, &seen, &err), WEIR_OK);
+    sim_disk_free(disk);
+}
+
+static void a_log_that_is_gone_is_not_cut(void **state)
+{
+    struct sim_disk *disk = make_killed(7, RECORDS);
+    struct weir_wal_report seen = must_verify(disk);
+    struct weir_error err = { 0 };
+
+    (void)state;
+    sim_disk_replace_dir(disk, NULL, "/log");
+    assert_int_equal(cut(disk, &seen, &err), WEIR_EBUSY);
+    assert_int_equal(sim_disk_used_bytes(disk), 0);
+    sim_disk_free(disk);
+}
+
 static void a_log_in_use_is_left_alone(void **state)
 {
     struct sim_disk *disk = make_killed(7, RECORDS);
@@ -188,6 +229,8 @@ int main(void)
         cmocka_unit_test(a_tail_torn_anywhere_is_cut),
         cmocka_unit_test(a_torn_start_of_a_segment_is_cut),
         cmocka_unit_test(only_what_was_shown_is_cut),
+        cmocka_unit_test(each_difference_from_what_was_shown_counts),
+        cmocka_unit_test(a_log_that_is_gone_is_not_cut),
         cmocka_unit_test(a_log_in_use_is_left_alone),
         cmocka_unit_test(damage_is_no_torn_tail),
         cmocka_unit_test(a_cut_that_fails_can_be_done_again),

@@ -3,6 +3,7 @@
  *
  * Each test makes a small log on a simulated disk, harms a copy of it in one way, and looks at what
  * open and verify say. test_every_harm.c does to one small log all that can be done to it. */
+#include "base/crc32c.h"
 #include "tests/unit/wal/damaged_log.h"
 
 /* Two records share a write of which only the second part arrives: that is a torn tail, although a
@@ -172,6 +173,34 @@ static void broken_headers_are_told_apart(void **state)
     sim_disk_free(young);
 }
 
+/* A later weir may write another format, or other blocks: that is no damage, and no log to go on with.
+ * The offsets are those of docs/FORMAT.md. */
+static void a_log_of_another_version_is_left_to_it(void **state)
+{
+    enum { VERSION_AT = 8, CRC_AT = 12, UUID_AT = 16, BLOCK_BYTES_AT = 60 };
+    static const size_t places[] = { VERSION_AT, BLOCK_BYTES_AT };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct sim_disk *disk = make_long(1);
+        struct weir_error err = { 0 };
+        uint64_t count;
+        size_t len;
+        uint8_t *block = sim_disk_bytes(disk, SECOND, &len);
+
+        block[places[i]] += 2;
+        uint32_t crc = weir_crc32c(weir_crc32c(0, block, CRC_AT), block + UUID_AT,
+                                   WAL_SEGMENT_HEADER_BYTES - UUID_AT);
+        for (unsigned byte = 0; byte < 4; byte++) {
+            block[CRC_AT + byte] = (uint8_t)(crc >> 8 * byte);
+        }
+        assert_int_equal(judge(disk, &count, &err), WEIR_ECONFLICT);
+        assert_string_equal(err.reason, "log_version");
+        assert_non_null(strstr(err.text, "0000000000000002.wal"));
+        sim_disk_free(disk);
+    }
+}
+
 /* The header of the newest segment is gone, but records in it prove that they were durable. */
 static void a_damaged_last_header_is_found(void **state)
 {
@@ -305,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_misdirected_write_is_found),
         cmocka_unit_test(a_record_of_another_history_is_found),
         cmocka_unit_test(broken_headers_are_told_apart),
+        cmocka_unit_test(a_log_of_another_version_is_left_to_it),
         cmocka_unit_test(a_damaged_last_header_is_found),
         cmocka_unit_test(a_trimmed_segment_that_came_back_is_removed),
         cmocka_unit_test(a_cursor_finds_later_damage),

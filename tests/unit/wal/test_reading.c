@@ -29,6 +29,12 @@ static void tear(struct sim_disk *disk)
     sim_disk_settle(disk);
 }
 
+/* How often an operation has to fail to be told: a failed read is tried once more. */
+static uint64_t times(enum sim_op op)
+{
+    return op == SIM_READ ? 2 : 1;
+}
+
 static int read_all(weir_wal *wal, uint64_t *ret_count)
 {
     struct weir_wal_record record = { .lsn = 1 };
@@ -56,7 +62,7 @@ static void a_read_that_fails_ends_a_cursor_not_the_log(void **state)
             weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
             uint64_t count = 0;
 
-            sim_disk_fail(disk, op, skip, 1, EIO);
+            sim_disk_fail(disk, op, skip, times(op), EIO);
             int rc = read_all(wal, &count);
             sim_disk_heal(disk);
             assert_true(rc == WEIR_EIO || (rc == WEIR_OK && count == RECORDS));
@@ -162,6 +168,128 @@ static void a_segment_that_rots_is_noticed_by_a_cursor(void **state)
     }
 }
 
+/* The header of a segment is whole, but another one's: somebody put a file there while the log was open. */
+static void a_segment_that_is_exchanged_is_noticed_by_a_cursor(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 3; what++) {
+        struct sim_disk *disk = make_killed(3, RECORDS);
+        struct weir_io *io = sim_disk_boot(disk);
+        weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+        struct wal_segment_header header;
+        size_t len = 0;
+        uint64_t count = 0;
+        uint8_t *bytes = sim_disk_bytes(disk, "/log/0000000000000002.wal", &len);
+
+        assert_int_equal(wal_segment_header_inspect(bytes, len, &header), WAL_HEADER_WHOLE);
+        header.number += what == 0;
+        header.first_lsn -= what == 1;
+        header.uuid[3] ^= what == 2;
+        wal_segment_header_encode(&header, bytes);
+        assert_int_equal(read_all(wal, &count), WEIR_ECORRUPT);
+        assert_in_range(count, 1, RECORDS - 1);
+        kill_log(disk, io, wal);
+        sim_disk_free(disk);
+    }
+}
+
+/* Removes the first segment before the operation whose turn it is. */
+struct trimmer {
+    struct sim_disk *disk;
+    uint64_t left;
+};
+
+static void trim_in_time(void *context)
+{
+    struct trimmer *trimmer = context;
+
+    if (trimmer->left-- == 0) {
+        (void)sim_disk_remove(trimmer->disk, "/log/0000000000000001.wal");
+    }
+}
+
+/* A running log gives up a segment, which was damaged, while it is checked: from then on it is no part of
+ * the log, and what was found in it is no damage of it. */
+static void damage_in_a_segment_that_goes_meanwhile_is_none(void **state)
+{
+    int trimmed = 0;
+
+    (void)state;
+    for (uint64_t before = 0; before < SKIP_MAX; before++) {
+        struct sim_disk *disk = make_killed(3, RECORDS);
+        struct trimmer trimmer = { disk, before };
+        struct weir_wal_report report;
+        struct weir_error err = { 0 };
+        size_t len = 0;
+
+        sim_disk_bytes(disk, "/log/0000000000000001.wal", &len)[3 * WAL_BLOCK_BYTES + 50] ^= 1;
+        struct weir_io *io = sim_disk_boot(disk);
+        sim_disk_watch(disk, trim_in_time, &trimmer);
+        int rc = weir_wal_verify(io, "/log", NULL, NULL, &report, &err);
+        sim_disk_watch(disk, NULL, NULL);
+        bool is_there = sim_disk_bytes(disk, "/log/0000000000000001.wal", &len) != NULL;
+        assert_int_equal(rc == WEIR_ECORRUPT, is_there);
+        if (rc == WEIR_EBUSY) {
+            assert_non_null(strstr(err.text, "was trimmed while it was read"));
+            trimmed++;
+        }
+        weir_io_close(io);
+        sim_disk_free(disk);
+        before = is_there ? SKIP_MAX : before;
+    }
+    assert_true(trimmed >= 1);
+}
+
+/* Killed when its first segment had its name and no record yet, not even the log's own mark. */
+static void a_log_without_a_record_is_whole(void **state)
+{
+    const struct weir_wal_options options = { .size_bytes = sizeof(options),
+                                              .segment_bytes = SEGMENT_BYTES };
+    struct sim_disk *disk = sim_disk_new(3);
+    struct weir_io *io = sim_disk_boot(disk);
+    struct weir_wal_report report;
+    weir_wal *wal = NULL;
+
+    (void)state;
+    sim_disk_fail(disk, SIM_WRITE, 2, 1, EIO); /* behind the zeros and the header */
+    assert_int_equal(weir_wal_open(io, "/log", &options, &wal, NULL), WEIR_EIO);
+    weir_io_close(io);
+    size_t len = 0;
+    uint8_t *bytes = sim_disk_bytes(disk, "/log/0000000000000001.wal", &len);
+    memset(bytes + WAL_BLOCK_BYTES, 0, len - WAL_BLOCK_BYTES);
+    sim_disk_settle(disk);
+    io = sim_disk_boot(disk);
+    assert_int_equal(weir_wal_verify(io, "/log", NULL, NULL, &report, NULL), WEIR_OK);
+    assert_int_equal(report.record_count, 0);
+    assert_int_equal(report.first_lsn, 0);
+    assert_int_equal(report.last_lsn, 0);
+    assert_int_equal(report.segment_count, 1);
+    wal = must_open(io, "/log", SEGMENT_BYTES);
+    assert_int_equal(must_append(wal, 1, "some bytes", 10), 1 + MARK);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
+/* The directory's own path may be taken, but none of a file in it. */
+static void a_directory_too_deep_for_its_files_is_refused(void **state)
+{
+    char dir[WEIR_IO_PATH_BYTES_MAX - 20] = { '/' };
+    struct sim_disk *disk = sim_disk_new(3);
+    struct weir_io *io = sim_disk_boot(disk);
+    struct weir_wal_report report = { 0 };
+    weir_wal *wal = NULL;
+
+    (void)state;
+    memset(dir + 1, 'x', sizeof(dir) - 2);
+    assert_int_equal(weir_wal_open(io, dir, NULL, &wal, NULL), WEIR_ECONFIG);
+    assert_null(wal);
+    assert_int_equal(weir_wal_verify(io, dir, NULL, NULL, &report, NULL), WEIR_ECONFIG);
+    assert_int_equal(weir_wal_cut(io, dir, &report, NULL), WEIR_ECONFIG);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
 static void checking_and_cutting_may_fail_anywhere(void **state)
 {
     int failures = 0;
@@ -178,7 +306,7 @@ static void checking_and_cutting_may_fail_anywhere(void **state)
             struct weir_io *io = sim_disk_boot(disk);
             assert_int_equal(weir_wal_verify(io, "/log", NULL, NULL, &seen, NULL), WEIR_OK);
             assert_int_not_equal(seen.torn_bytes, 0);
-            sim_disk_fail(disk, op, skip, 1, EIO);
+            sim_disk_fail(disk, op, skip, times(op), EIO);
             int rc = weir_wal_verify(io, "/log", NULL, NULL, &report, NULL);
             if (rc == WEIR_OK) {
                 rc = weir_wal_cut(io, "/log", &seen, NULL);
@@ -265,6 +393,10 @@ int main(void)
         cmocka_unit_test(one_bad_read_is_made_good_by_another),
         cmocka_unit_test(a_read_that_fails_twice_ends_the_opening),
         cmocka_unit_test(a_segment_that_rots_is_noticed_by_a_cursor),
+        cmocka_unit_test(a_segment_that_is_exchanged_is_noticed_by_a_cursor),
+        cmocka_unit_test(damage_in_a_segment_that_goes_meanwhile_is_none),
+        cmocka_unit_test(a_log_without_a_record_is_whole),
+        cmocka_unit_test(a_directory_too_deep_for_its_files_is_refused),
         cmocka_unit_test(checking_and_cutting_may_fail_anywhere),
         cmocka_unit_test(a_visitor_may_end_the_reading),
         cmocka_unit_test(options_of_another_version_are_refused),

@@ -2,6 +2,7 @@
  * belong where they are, so each row harms one good record in one way. */
 #include "wal/record.h"
 
+#include "base/crc32c.h"
 #include "tests/support/test.h"
 
 enum { BODY_BYTES = 100 };
@@ -85,6 +86,39 @@ static void every_bit_counts(void **state)
     }
 }
 
+/* Changes a byte of a record's header and sets its checksum right: what no encoder writes. */
+static void forge(uint8_t *block, size_t at, uint8_t value)
+{
+    struct wal_place place = good_place();
+    uint8_t from[WEIR_IO_UUID_BYTES + 16] = { 0 };
+
+    block[at] = value;
+    memcpy(from, place.uuid, WEIR_IO_UUID_BYTES);
+    from[WEIR_IO_UUID_BYTES] = (uint8_t)place.segment_number;
+    from[WEIR_IO_UUID_BYTES + 9] = (uint8_t)(place.offset >> 8);
+    uint32_t crc = weir_crc32c(weir_crc32c(0, from, sizeof(from)), block + 8, 32);
+    for (unsigned i = 0; i < 4; i++) {
+        block[4 + i] = (uint8_t)(crc >> 8 * i);
+    }
+}
+
+static void a_header_that_cannot_be_is_no_record(void **state)
+{
+    struct wal_record_header header, back;
+    struct wal_place place = good_place();
+    uint8_t block[WAL_BLOCK_BYTES];
+
+    (void)state;
+    encode_good(block, &header);
+    forge(block, 32, 10); /* durable was LSN 10, when 12 was written: so it may be */
+    assert_int_equal(wal_record_inspect(&place, block, sizeof(block), &back), WAL_WHOLE);
+    forge(block, 32, 12); /* it was durable before it was written */
+    assert_int_equal(wal_record_inspect(&place, block, sizeof(block), &back), WAL_NO_RECORD);
+    encode_good(block, &header);
+    forge(block, 19, 0xff); /* a body of four gigabytes */
+    assert_int_equal(wal_record_inspect(&place, block, sizeof(block), &back), WAL_NO_RECORD);
+}
+
 static void header_fields_come_back(void **state)
 {
     struct wal_record_header header, back = { 0 };
@@ -142,7 +176,7 @@ static void the_bytes_are_those_of_the_book(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[HARM_COUNT + 4]; /* one named test a row: a failure names its row */
+    struct CMUnitTest tests[HARM_COUNT + 5]; /* one named test a row: a failure names its row */
 
     for (size_t i = 0; i < HARM_COUNT; i++) {
         tests[i] = (struct CMUnitTest){ harms[i].name, inspect_names_the_harm, NULL, NULL,
@@ -152,5 +186,7 @@ int main(void)
     tests[HARM_COUNT + 1] = (struct CMUnitTest)cmocka_unit_test(header_fields_come_back);
     tests[HARM_COUNT + 2] = (struct CMUnitTest)cmocka_unit_test(segment_headers_are_watched_too);
     tests[HARM_COUNT + 3] = (struct CMUnitTest)cmocka_unit_test(the_bytes_are_those_of_the_book);
+    tests[HARM_COUNT + 4] =
+        (struct CMUnitTest)cmocka_unit_test(a_header_that_cannot_be_is_no_record);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

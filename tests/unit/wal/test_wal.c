@@ -215,13 +215,18 @@ static void a_log_can_be_checked_while_it_is_written(void **state)
 
 static void wrong_calls_are_refused(void **state)
 {
-    struct weir_wal_options odd = { .size_bytes = sizeof(odd), .segment_bytes = 65537 };
+    static const uint64_t odd_bytes[] = { WEIR_WAL_SEGMENT_BYTES_MIN + 1,
+                                          WEIR_WAL_SEGMENT_BYTES_MIN / 2,
+                                          2 * (uint64_t)WEIR_WAL_SEGMENT_BYTES_MAX };
     struct backend backend;
     weir_wal *wal = NULL;
     uint64_t lsn = 0;
 
     backend_open(&backend, *state);
-    assert_int_equal(weir_wal_open(backend.io, backend.dir, &odd, &wal, NULL), WEIR_ECONFIG);
+    for (size_t i = 0; i < sizeof(odd_bytes) / sizeof(odd_bytes[0]); i++) {
+        struct weir_wal_options odd = { .size_bytes = sizeof(odd), .segment_bytes = odd_bytes[i] };
+        assert_int_equal(weir_wal_open(backend.io, backend.dir, &odd, &wal, NULL), WEIR_ECONFIG);
+    }
     wal = must_open(backend.io, backend.dir, 0);
     assert_int_equal(weir_wal_append(wal, 0, "x", 1, &lsn, NULL), WEIR_EINVAL);
     assert_int_equal(
@@ -261,6 +266,80 @@ static void a_failed_write_is_final(void **state)
     assert_int_equal(sim_disk_count(disk, SIM_WRITE), writes); /* no second try, no mark */
     weir_io_close(io);
     sim_disk_free(disk);
+}
+
+/* A device that breaks under a write never says what became of its buffer: it stays, and so does the log
+ * that it is part of. */
+static int never_done(void *self, uint64_t wait_us, struct weir_error *err)
+{
+    (void)self;
+    (void)wait_us;
+    return weir_error_set_errno(err, WEIR_EIO, EIO, "the ring is gone");
+}
+
+static void a_buffer_that_is_not_given_back_is_not_freed(void **state)
+{
+    static weir_wal *wal; /* left where it is by close: not lost */
+    struct sim_disk *disk = sim_disk_new(1);
+    struct weir_io *io = sim_disk_boot(disk);
+    const struct weir_io_ops *ops = io->ops;
+    struct weir_io_ops broken = *ops;
+    struct weir_error err = { 0 };
+    uint64_t lsn = 0;
+
+    (void)state;
+    wal = must_open(io, "/log", SEGMENT_BYTES);
+    sim_disk_hold_writes(disk, true);
+    assert_int_equal(weir_wal_append(wal, 1, "b", 1, &lsn, NULL), WEIR_OK);
+    broken.poll = never_done;
+    io->ops = &broken;
+    assert_int_equal(weir_wal_poll(wal, 0, NULL, &err), WEIR_EIO);
+    assert_non_null(strstr(err.text, "the ring is gone"));
+    assert_int_equal(weir_wal_append(wal, 1, "c", 1, &lsn, NULL), WEIR_EIO);
+    weir_wal_close(wal);
+    io->ops = ops;
+    sim_disk_hold_writes(disk, false);
+    assert_int_equal(weir_io_poll(io, 0, NULL), WEIR_OK); /* it writes from that buffer */
+    weir_io_close(io);
+    io = sim_disk_boot(disk);
+    weir_wal *next = must_open(io, "/log", SEGMENT_BYTES);
+    assert_int_equal(count_from(next, 0), 1);
+    weir_wal_close(next);
+    weir_io_close(io);
+    sim_disk_free(disk);
+}
+
+/* The memory of a record that is longer than what usually waits for a write is given back behind it: what
+ * comes next is written from its own. */
+static void a_very_long_record_is_one_among_others(void **state)
+{
+    enum { LONG_BYTES = 17 * 1024 * 1024 };
+    uint8_t *bytes = calloc(1, LONG_BYTES);
+    struct sim_disk *disk = sim_disk_new(1);
+    struct weir_io *io = sim_disk_boot(disk);
+    weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
+
+    (void)state;
+    assert_non_null(bytes);
+    memset(bytes, 'l', LONG_BYTES);
+    uint64_t before = must_append(wal, 1, "before", 6);
+    uint64_t lsn = must_append(wal, 2, bytes, LONG_BYTES);
+    (void)must_append(wal, 1, "behind", 6);
+    weir_wal_close(wal);
+    wal = must_open(io, "/log", SEGMENT_BYTES);
+    weir_wal_cursor *cursor = NULL;
+    assert_int_equal(weir_wal_cursor_open(wal, before, &cursor, NULL), WEIR_OK);
+    assert_memory_equal(must_next(cursor).bytes, "before", 6);
+    struct weir_wal_record record = must_next(cursor);
+    assert_int_equal(record.lsn, lsn);
+    assert_int_equal(record.len, LONG_BYTES);
+    assert_memory_equal(record.bytes, bytes, LONG_BYTES);
+    assert_memory_equal(must_next(cursor).bytes, "behind", 6);
+    weir_wal_cursor_close(cursor);
+    weir_wal_close(wal);
+    weir_io_close(io);
+    sim_disk_free(disk);
+    free(bytes);
 }
 
 /* A program writes what it needs of old records anew, and trims up to the copy at once. The old
@@ -434,9 +513,13 @@ int main(void)
         cmocka_unit_test(wrong_calls_are_refused),
     };
     static const struct CMUnitTest failing[] = {
-        cmocka_unit_test(a_failed_write_is_final),  cmocka_unit_test(a_trim_waits_for_its_record),
-        cmocka_unit_test(no_space_is_waited_out),   cmocka_unit_test(any_operation_may_fail),
+        cmocka_unit_test(a_failed_write_is_final),
+        cmocka_unit_test(a_trim_waits_for_its_record),
+        cmocka_unit_test(no_space_is_waited_out),
+        cmocka_unit_test(any_operation_may_fail),
         cmocka_unit_test(what_an_open_found_stays),
+        cmocka_unit_test(a_buffer_that_is_not_given_back_is_not_freed),
+        cmocka_unit_test(a_very_long_record_is_one_among_others),
     };
     enum {
         EVERYWHERE = sizeof(everywhere) / sizeof(everywhere[0]),
