@@ -65,6 +65,12 @@ int weir_postgres_parse_dsn(struct weir_postgres_sink *sink, struct weir_error *
         if (option->val == NULL || option->val[0] == '\0') {
             continue;
         }
+        if (strcmp(option->keyword, "sslkey") == 0 && strchr(option->val, ':') != NULL) {
+            return weir_error_set(
+                err, WEIR_ECONFIG,
+                "option dsn: an sslkey with a colon names an engine of OpenSSL, and that "
+                "would load code into weir: give the path of a file without one");
+        }
         if (strcmp(option->keyword, "host") == 0 ||
             (strcmp(option->keyword, "hostaddr") == 0 && host[0] == '\0')) {
             host = option->val;

@@ -13,7 +13,9 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -28,6 +30,8 @@ DONE, FAILURE, REFUSED = 0, 1, 78
 PROGRAMS = servers.BUILD / "gcc" / "tests"
 ROWS = 3000
 SECRET = "pa55-w0rd"
+GROUP_BYTES = 128 << 20
+TURNS = 15  # of a long run
 
 
 def shimmed(stage: Stage, pipeline: Path, data: str = "data", **settings: object) -> Weir:
@@ -252,6 +256,79 @@ def test_no_memory_from_some_moment_on(stage: Stage):
         stage.send(50)
     assert told >= 3, "hardly ever was an allocation refused"
     stage.weir(pipeline).finish()
+    stage.assert_exact()
+
+
+@pytest.fixture
+def small_group(scratch: Path) -> Iterator[Path]:
+    """A control group that may use GROUP_BYTES of memory, below the one this test runs in."""
+    ours = [line.rstrip("\n").split(":", 2) for line in open("/proc/self/cgroup")]
+    old = next((path for _, kinds, path in ours if "memory" in kinds.split(",")), None)
+    home = Path("/sys/fs/cgroup/memory" + old if old is not None else "/sys/fs/cgroup" + ours[0][2])
+    group = home / f"weir-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.max" if old is None else "memory.limit_in_bytes")).write_text(str(GROUP_BYTES))
+    except OSError as problem:
+        pytest.skip(f"cannot make a control group with a limit here: {problem}")
+    yield group
+    group.rmdir()
+
+
+# covers: P-16
+def test_the_memory_killer_of_the_kernel_strikes(stage: Stage, small_group: Path):
+    """Somebody else in weir's control group wants more than there is, and weir is the one to go."""
+    stage.send(ROWS)
+    weir = stage.weir(stage.order_file(batch_rows=20))
+    weir.start()
+    (small_group / "cgroup.procs").write_text(str(weir.pid))
+    Path(f"/proc/{weir.pid}/oom_score_adj").write_text("1000")
+    wait_for_batch(stage, 3)
+    glutton = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read(1); "
+                                f"x = b'x' * {2 * GROUP_BYTES}"], stdin=subprocess.PIPE)
+    (small_group / "cgroup.procs").write_text(str(glutton.pid))
+    glutton.communicate(b"x")
+    weir.expect(-signal.SIGKILL)
+    weir.finish()
+    stage.assert_exact()
+
+
+def holdings(weir: Weir) -> tuple[int, int, int]:
+    """How many descriptors and threads it has, and the bytes of its log."""
+    process = Path(f"/proc/{weir.pid}")
+    log = sum(path.stat().st_size for path in weir.data.iterdir())
+    return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir())), log
+
+
+# covers: N-09
+def test_nothing_grows_over_a_long_run(stage: Stage):
+    """Batches, segments and sessions come and go: descriptors, threads and the log stay as few; and the
+    counters say what happened."""
+    segment, retain = 64 << 10, 256 << 10
+    stage.send(100)
+    weir = stage.weir(stage.order_file(batch_rows=5, **{"log.segment_bytes": segment,
+                                                        "log.retain_bytes": retain}))
+    weir.start()
+    found = []
+    with psycopg.connect(stage.dsn, autocommit=True) as watch:
+        for turn in range(TURNS):
+            if turn > 0:
+                watch.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                              "application_name LIKE 'weir %' AND datname = current_database()")
+                stage.send(100)
+            wait_until(lambda: ledger.exists(watch)
+                       and sum(ledger.ends(watch).values()) == len(stage.sent), 30, "all records")
+            found.append(holdings(weir))
+    told = wait_until(lambda: [one for one in weir.events("progress")
+                               if one["rows_written"] == len(stage.sent)], 10, "the counters", 0.1)[0]
+    assert told["reconnects"] >= TURNS - 1 and told["batch"] == ledger.batch_number(stage.connect())
+    assert all(told[f"rows_{what}"] == 0 for what in ("dead", "skipped", "lost", "dropped", "repeated"))
+    assert weir.term() == DONE
+    descriptors, threads, logs = ([one[n] for one in found] for n in range(3))
+    assert ledger.batch_number(stage.connect()) > 250 and weir.events("waiting")
+    assert max(descriptors[5:]) <= max(descriptors[:5]) + 1, descriptors
+    assert max(threads[5:]) <= max(threads[:5]) + 1, threads
+    assert max(logs) <= retain + 4 * segment, logs
     stage.assert_exact()
 
 

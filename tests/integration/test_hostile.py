@@ -247,6 +247,18 @@ def test_options_that_load_code_are_refused_by_name(stage: Stage, option: str):
     assert not marker.exists()
 
 
+# covers: X-08
+@pytest.mark.parametrize("separator", ["?", " "], ids=["URI", "words"])
+def test_a_key_in_an_engine_is_refused(stage: Stage, separator: str):
+    """libpq loads the engine, a library, of which `sslkey=ENGINE:KEY` speaks."""
+    stage.make_topic()
+    dsn = (f"{stage.dsn}?sslkey=pkcs11:mine" if separator == "?" else
+           f"host=127.0.0.1 port={stage.postgres.port} dbname={stage.database} sslkey=pkcs11:mine")
+    for verb in ("check", "run"):
+        done = run(verb, stage.order_file(), env={**stage.environment(), "PG_DSN": dsn})
+        assert done.returncode == REFUSED and "sslkey" in done.stderr, done.stderr
+
+
 # covers: X-07
 def test_planted_secrets_show_nowhere(stage: Stage):
     """Not in the process list, not in the data directory, not in the database, not in a core's

@@ -442,13 +442,14 @@ class Kafka(Server):
     def _format(self) -> None:
         self._configure()
         cluster_id = hashlib.sha256(str(self.dir).encode()).hexdigest()[:22]
-        self._run([*self._java("64m"), "kafka.tools.StorageTool", "format", "-t", cluster_id,
+        self._run([*self.java("64m"), "kafka.tools.StorageTool", "format", "-t", cluster_id,
                    "-c", str(self.properties_path)])
 
     def _command(self) -> list[str]:
-        return [*self._java("512m"), "kafka.Kafka", str(self.properties_path)]
+        return [*self.java("512m"), "kafka.Kafka", str(self.properties_path)]
 
-    def _java(self, heap: str) -> list[str]:
+    def java(self, heap: str) -> list[str]:
+        """The command that runs a class of Kafka's, without the class."""
         if not any(KAFKA_LIBS.glob("kafka_2.13-*.jar")):
             raise ServerError(f"no Kafka in {KAFKA_LIBS}: run ./dev setup")
         return [java_path(), f"-Xmx{heap}", "-XX:+UseSerialGC", *self.compilers,
