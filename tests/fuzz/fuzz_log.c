@@ -75,6 +75,7 @@ static void bend(uint64_t number, uint8_t *bytes, uint64_t at, const uint8_t val
         record.body_bytes += value[0] == 2 ? (uint32_t)by * 1000u : 0;
         record.previous_crc += value[0] == 3 ? value[1] : 0u;
         record.type ^= value[0] == 4 ? value[1] : 0;
+        record.storage ^= value[0] == 5 ? value[1] : 0;
         if (record.durable_lsn < record.lsn) { /* what no encoder would write, none has written */
             wal_record_encode_header(&place, &record, bytes + at);
         }

@@ -1,9 +1,10 @@
 /* fuzz_record.c: segment headers and records, as bytes anywhere on a disk may be.
  *
- * Input: bytes that are judged as they are, and then taken for a record's body, which has to come
- * back: no fuzzer finds a checksum that fits.
+ * Input: bytes that are judged as they are, as a packed body, too, and then taken for a record's body,
+ * which has to come back: no fuzzer finds a checksum that fits.
  * covers as a whole: X-11 */
 #include "tests/fuzz/fuzz.h"
+#include "wal/compress.h"
 #include "wal/record.h"
 
 static const struct wal_place place = { .uuid = "a log's own name",
@@ -59,10 +60,52 @@ static void go_round(const uint8_t *bytes, size_t len)
     free(at);
 }
 
+/* What is taken for a packed body has the length that it names, and no more than a record may. */
+static void judge_packed(const uint8_t *bytes, size_t len)
+{
+    struct wal_unpacker unpacker = { 0 };
+    enum wal_unpacked unpacked;
+    size_t plain_bytes = 0;
+
+    weir_assert(wal_unpack(&unpacker, bytes, len, &unpacked, &plain_bytes, NULL) == WEIR_OK);
+    weir_assert(unpacker.capacity_bytes <= WEIR_WAL_RECORD_BYTES_MAX);
+    if (unpacked == WAL_UNPACKED) {
+        weir_assert(plain_bytes > 0 && plain_bytes == unpacker.capacity_bytes);
+    }
+    wal_unpacker_fini(&unpacker);
+}
+
+/* Packs the input where it can be made shorter, and must unpack the same. */
+static void pack_round(const uint8_t *bytes, size_t len)
+{
+    static struct wal_packer *packer;
+    struct wal_unpacker unpacker = { 0 };
+    enum wal_unpacked unpacked;
+    size_t back_bytes = 0;
+
+    if (packer == NULL && wal_packer_open(&packer, NULL) != WEIR_OK) {
+        return; /* built without zstd */
+    }
+    uint8_t *to = malloc(len + 1);
+    weir_assert(to != NULL);
+    size_t packed_bytes = wal_packer_pack(packer, bytes, len, to, len);
+    weir_assert(packed_bytes <= len);
+    if (packed_bytes > 0) {
+        weir_assert(wal_unpack(&unpacker, to, packed_bytes, &unpacked, &back_bytes, NULL) ==
+                    WEIR_OK);
+        weir_assert(unpacked == WAL_UNPACKED && back_bytes == len);
+        weir_assert(memcmp(unpacker.bytes, bytes, len) == 0);
+    }
+    wal_unpacker_fini(&unpacker);
+    free(to);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     judge_segment(data, len);
     judge_record(data, len);
+    judge_packed(data, len);
     go_round(data, len);
+    pack_round(data, len);
     return 0;
 }

@@ -36,10 +36,15 @@ struct history {
     struct weir_wal_options options;
 };
 
+/* Half of them can be compressed. */
 static void make_bytes(uint64_t seed, uint8_t *ret, size_t len)
 {
+    const size_t same_bytes = seed % 2 == 0 ? sizeof(seed) : 512;
+
     for (size_t i = 0; i < len; i += sizeof(seed)) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        if (i % same_bytes == 0) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+        }
         memcpy(ret + i, &seed, len - i < sizeof(seed) ? len - i : sizeof(seed));
     }
 }
@@ -214,6 +219,7 @@ static void run_seed(uint64_t seed)
         .size_bytes = sizeof(history->options),
         .segment_bytes = WEIR_WAL_SEGMENT_BYTES_MIN,
         .retain_bytes = sim_disk_random(history->disk) % 3 * 65536,
+        .compress_from_bytes = WEIR_HAVE_ZSTD ? seed % 2 * WEIR_WAL_COMPRESS_BYTES_MIN : 0,
     };
     for (int i = 0; i < LIVES; i++) {
         live(history);

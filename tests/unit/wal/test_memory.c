@@ -48,19 +48,24 @@ static void read_back(struct life *life, weir_wal *wal)
 /* Opens the log on an I/O layer of its own, and uses all of it. */
 static void live(struct life *life, enum weir_io_choice choice, const char *dir)
 {
-    static uint8_t bytes[150000]; /* longer than a segment */
+    static uint8_t bytes[150000]; /* longer than a segment; some can be compressed, all cannot */
     struct weir_wal_options options = { .size_bytes = sizeof(options),
-                                        .segment_bytes = SEGMENT_BYTES };
+                                        .segment_bytes = SEGMENT_BYTES,
+                                        .compress_from_bytes =
+                                            WEIR_HAVE_ZSTD ? WEIR_WAL_COMPRESS_BYTES_MIN : 0 };
     struct weir_wal_report report;
     struct weir_io *io = NULL;
     weir_wal *wal = NULL;
 
+    for (size_t i = WEIR_WAL_COMPRESS_BYTES_MIN; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * i * 2654435761u >> 13);
+    }
     while (!went_well(life, weir_io_open_for(choice, dir, &io, NULL))) {
     }
     while (!went_well(life, weir_wal_open(io, dir, &options, &wal, NULL))) {
     }
     for (int i = 0; i < 16; i++) {
-        append(life, wal, bytes, i == 7 ? sizeof(bytes) : 9000);
+        append(life, wal, bytes, i == 7 ? sizeof(bytes) : i == 9 ? 66000 : 9000);
     }
     read_back(life, wal);
     (void)went_well(life, weir_wal_verify(io, dir, NULL, NULL, &report, NULL));
