@@ -116,7 +116,8 @@ enum wal_header_verdict wal_segment_header_inspect(const uint8_t *block, size_t 
         .file_bytes = get_u64(block + SEGMENT_FILE_BYTES),
     };
     memcpy(ret->uuid, block + SEGMENT_UUID, WEIR_IO_UUID_BYTES);
-    return WAL_HEADER_WHOLE;
+    /* No encoder writes others, and LSNs that follow must not wrap. */
+    return ret->first_lsn > 0 && ret->first_lsn <= INT64_MAX ? WAL_HEADER_WHOLE : WAL_HEADER_NONE;
 }
 
 /* --- Records -------------------------------------------------------------------------------- */

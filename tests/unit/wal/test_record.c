@@ -157,6 +157,22 @@ static void segment_headers_are_watched_too(void **state)
     }
 }
 
+/* Their checksums are right, but LSNs that follow would wrap. */
+static void first_lsns_that_nobody_writes_are_refused(void **state)
+{
+    static const uint64_t lsns[] = { 0, (uint64_t)INT64_MAX + 1, UINT64_MAX };
+    uint8_t block[WAL_SEGMENT_HEADER_BYTES];
+    struct wal_segment_header back;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lsns) / sizeof(lsns[0]); i++) {
+        struct wal_segment_header header = { .number = 5, .first_lsn = lsns[i] };
+
+        wal_segment_header_encode(&header, block);
+        assert_int_equal(wal_segment_header_inspect(block, sizeof(block), &back), WAL_HEADER_NONE);
+    }
+}
+
 /* The first bytes of a record as docs/FORMAT.md shows them: a change here is a new version. */
 static void the_bytes_are_those_of_the_book(void **state)
 {
@@ -176,7 +192,7 @@ static void the_bytes_are_those_of_the_book(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[HARM_COUNT + 5]; /* one named test a row: a failure names its row */
+    struct CMUnitTest tests[HARM_COUNT + 6]; /* one named test a row: a failure names its row */
 
     for (size_t i = 0; i < HARM_COUNT; i++) {
         tests[i] = (struct CMUnitTest){ harms[i].name, inspect_names_the_harm, NULL, NULL,
@@ -188,5 +204,7 @@ int main(void)
     tests[HARM_COUNT + 3] = (struct CMUnitTest)cmocka_unit_test(the_bytes_are_those_of_the_book);
     tests[HARM_COUNT + 4] =
         (struct CMUnitTest)cmocka_unit_test(a_header_that_cannot_be_is_no_record);
+    tests[HARM_COUNT + 5] =
+        (struct CMUnitTest)cmocka_unit_test(first_lsns_that_nobody_writes_are_refused);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
