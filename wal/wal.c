@@ -58,10 +58,10 @@ int wal_check_answer(struct weir_wal *wal, const struct weir_io_write *write, ui
     uint64_t for_us = weir_io_mono_us(wal->io) - since_us;
     struct weir_error cause = { 0 };
 
-    if (write->done || for_us < TELL_AFTER_US) {
+    if (write->done) {
         return WEIR_OK;
     }
-    if (!wal->is_stall_told) {
+    if (for_us >= TELL_AFTER_US && !wal->is_stall_told) {
         wal->is_stall_told = true; /* of this log, until a write of records is done */
         weir_log(WEIR_LOG_WARN, "log_stalled",
                  "%s: the device has not answered a write for %" PRIu64 " s", wal->dir,

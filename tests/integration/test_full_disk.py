@@ -1,4 +1,5 @@
-"""test_full_disk.py: the data directory lies on a small file system that gets full, or in memory.
+"""test_full_disk.py: the data directory lies on a small file system that gets full or stops answering, or
+in memory.
 
 Uses     stage.py; mount(8), so the tests are skipped where this user may not mount.
 """
@@ -19,6 +20,7 @@ from stage import Stage
 from weir_process import Weir, wait_until
 
 DISK_BYTES = 16 << 20
+DEVICE_BYTES = 96 << 20
 SETTINGS = {"batch_rows": 10, "log.segment_bytes": "64 KB", "log.allow_not_durable": "true"}  # which retains 64 MB, more than there is
 BLOCK = b"\0" * 4096
 
@@ -93,6 +95,43 @@ def test_a_kill_while_the_disk_is_full(stage: Stage, small_disk: Path):
     os.unlink(ballast)
     weir.start(until_caught_up=True)
     assert weir.wait(60) == 0
+    stage.assert_exact()
+
+
+@pytest.fixture
+def frozen_disk(scratch: Path) -> Iterator[Path]:
+    """A file system with a device of its own, which fsfreeze(8) can hold; unmounted at the end."""
+    image, place = scratch / "image", scratch / "device"
+    place.mkdir(parents=True)
+    with open(image, "wb") as file:
+        file.truncate(DEVICE_BYTES)
+    made = subprocess.run(["mkfs.ext4", "-q", image], capture_output=True, text=True)
+    mounted = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True)
+    if made.returncode + mounted.returncode != 0:
+        pytest.skip(f"cannot mount a device here: {(made.stderr + mounted.stderr).strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+# covers: D-23
+def test_a_device_that_does_not_answer_ends_the_run(stage: Stage, frozen_disk: Path):
+    """It is told, and nothing more gets in; the process itself leaves when the kernel lets go of it."""
+    weir = stage.weir(stage.order_file(**{"log.write_limit": "3 s"}))
+    weir.data = frozen_disk / "data"
+    stage.send(200)
+    weir.start()
+    if weir.wait_event("io_backend")["message"] != "log I/O by io_uring":
+        pytest.skip("a plain system call is waited for")
+    wait_until(lambda: weir.events("progress") and rows(stage) >= 200, 30, "the first rows", 0.1)
+    subprocess.run(["fsfreeze", "--freeze", frozen_disk], check=True)
+    try:
+        stage.send(1000)
+        assert "has not answered" in weir.wait_event("failed", 20)["message"]
+        assert rows(stage) == 200
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", frozen_disk], check=True)
+    weir.expect(74)
+    weir.finish()
     stage.assert_exact()
 
 

@@ -14,7 +14,7 @@ static struct sim_disk *disk;
 static struct weir_io *io;
 static weir_wal *wal;
 /* What is left to a device is no leak: whoever looks for leaks finds it here. */
-static weir_wal *volatile left[2];
+static weir_wal *volatile left[3];
 
 static weir_wal *open_limited(uint64_t limit_us)
 {
@@ -99,6 +99,24 @@ static void a_segment_that_is_never_made_ends_the_log(void **state)
     restart_and_count(count);
 }
 
+/* A limit shorter than the time after which a slow device is told of holds as well. */
+static void a_short_limit_holds(void **state)
+{
+    enum { SHORT_US = 2 * 1000 * 1000 };
+    uint64_t lsn = 0;
+
+    (void)state;
+    begin(SHORT_US);
+    sim_disk_hold_writes(disk, true);
+    uint64_t since = weir_io_mono_us(io);
+    assert_int_equal(weir_wal_append(wal, 1, "one", 3, &lsn, NULL), WEIR_OK);
+    assert_int_equal(weir_wal_wait(wal, lsn, NULL), WEIR_EIO);
+    assert_in_range(weir_io_mono_us(io) - since, SHORT_US, 2 * SHORT_US);
+    left[2] = wal;
+    weir_wal_close(wal);
+    restart_and_count(0);
+}
+
 /* covers: D-22 */
 static void a_slow_device_is_waited_for(void **state)
 {
@@ -124,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_that_is_not_answered_ends_the_log),
         cmocka_unit_test(a_segment_that_is_never_made_ends_the_log),
+        cmocka_unit_test(a_short_limit_holds),
         cmocka_unit_test(a_slow_device_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
