@@ -1,7 +1,8 @@
 /* kafka_config.c: the options of the Kafka source and the properties of librdkafka behind them.
  *
  * KC1  No property that decides what is read, or that runs code, can be set through kafka.*: each
- *      is refused by name, with the option of weir that does what was meant.
+ *      is refused by name, with the option of weir that does what was meant; and so is each that weir
+ *      does not know, where librdkafka has properties that run code.
  * KC2  What librdkafka buffers stays below QUEUE_BYTES_TOTAL however many partitions there are.
  * Checked by tests/unit/source/test_kafka_config.c. */
 #include "source/kafka_config.h"
@@ -97,6 +98,8 @@ static const struct denied {
     { "ssl.engine.location", "it loads code into weir" },
     { "ssl.providers", "it loads code into weir" },
     { "sasl.kerberos.kinit.cmd", "it runs a command; keep the ticket fresh outside of weir" },
+    { "sasl.kerberos.min.time.before.relogin",
+      "it has a command run; keep the ticket fresh outside of weir" },
     { "bootstrap.servers", "use the option brokers" },
     { "metadata.broker.list", "use the option brokers" },
     { "test.mock.num.brokers", "it reads from brokers that do not exist" },
@@ -127,7 +130,45 @@ static const struct property fixed_properties[] = {
     /* "error": an offset out of range is for weir to judge, never for the client to skip. */
     { "auto.offset.reset", "error" },
     { "check.crcs", "true" },
+    /* 0: no kinit. Otherwise a shell would run it, with the keytab and the principal in its line as they
+     * were given. */
+    { "sasl.kerberos.min.time.before.relogin", "0" },
     { NULL, NULL },
+};
+
+/* Where a property may load code or run a command, what is not known to do neither is refused: a later
+ * librdkafka may know more of them. */
+static const char *const watched_families[] = { "plugin", "ssl", "sasl" };
+static const char *const harmless_properties[] = {
+    "ssl.cipher.suites",
+    "ssl.curves.list",
+    "ssl.sigalgs.list",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.ca.certificate.stores",
+    "ssl.crl.location",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.endpoint.identification.algorithm",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "sasl.kerberos.service.name",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.keytab",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.token.endpoint.url",
 };
 
 /* Those that have another default with us. */
@@ -140,6 +181,26 @@ static const struct property tuned_properties[] = {
     { "log.connection.close", "false" }, { NULL, NULL },
 };
 
+static bool is_watched(const char *name)
+{
+    for (size_t i = 0; i < sizeof(watched_families) / sizeof(watched_families[0]); i++) {
+        if (strncmp(name, watched_families[i], strlen(watched_families[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_harmless(const char *name)
+{
+    for (size_t i = 0; i < sizeof(harmless_properties) / sizeof(harmless_properties[0]); i++) {
+        if (strcmp(name, harmless_properties[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *why_denied(const char *name)
 {
     for (const struct denied *at = denied_properties; at->name != NULL; at++) {
@@ -147,7 +208,9 @@ static const char *why_denied(const char *name)
             return at->why;
         }
     }
-    return NULL;
+    return is_watched(name) && !is_harmless(name)
+               ? "weir does not know it, and its like may load code or run a command"
+               : NULL;
 }
 
 static int set_property(rd_kafka_conf_t *conf, const char *name, const char *value,

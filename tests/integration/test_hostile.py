@@ -234,7 +234,8 @@ def test_impossible_options_are_refused_with_their_line(stage: Stage, line: str,
 
 # covers: X-08
 @pytest.mark.parametrize("option", ["plugin.library.paths", "ssl.engine.location",
-                                    "sasl.kerberos.kinit.cmd", "ssl.providers", "dr_cb", "opaque"])
+                                    "sasl.kerberos.kinit.cmd", "ssl.providers", "dr_cb", "opaque",
+                                    "sasl.kerberos.min.time.before.relogin", "ssl.engine.id"])
 def test_options_that_load_code_are_refused_by_name(stage: Stage, option: str):
     marker = stage.dir / "ran"
     text = pipelines.order_pipeline("t", source_options={f"kafka_{option.replace('.', '_')}": "x"})
@@ -245,6 +246,16 @@ def test_options_that_load_code_are_refused_by_name(stage: Stage, option: str):
         done = run(verb, stage.file(text), env=stage.environment())
         assert done.returncode == REFUSED and option in done.stderr, done.stderr
     assert not marker.exists()
+
+
+# covers: X-08
+def test_a_principal_is_no_command(stage: Stage):
+    """For a Kerberos ticket librdkafka would have a shell run kinit, with the principal in its line."""
+    marker = stage.dir / "ran"
+    options = {"kafka_security_protocol": "sasl_plaintext", "kafka_sasl_mechanism": "GSSAPI",
+               "kafka_sasl_kerberos_keytab": "none", "kafka_sasl_kerberos_principal": f"x; touch {marker} #"}
+    done = run("check", stage.order_file(source_options=options), env=stage.environment())
+    assert done.returncode != DONE and not marker.exists(), done.stderr
 
 
 # covers: X-08

@@ -69,6 +69,10 @@ static void what_weir_decides_is_refused_with_the_right_option(void **state)
         { { "kafka.ssl.engine.location", "x.so" }, "loads code" },
         { { "kafka.ssl.providers", "x" }, "loads code" },
         { { "kafka.sasl.kerberos.kinit.cmd", "true" }, "runs a command" },
+        { { "kafka.sasl.kerberos.min.time.before.relogin", "1" }, "has a command run" },
+        { { "kafka.ssl.engine.id", "x" }, "does not know it" },
+        { { "kafka.sasl.of.tomorrow", "x" }, "does not know it" },
+        { { "kafka.plugin.of.tomorrow", "x" }, "does not know it" },
         { { "kafka.auto.offset.reset", "latest" }, "start" },
         { { "kafka.isolation.level", "read_uncommitted" }, "isolation" },
         { { "kafka.enable.auto.commit", "true" }, "positions" },
@@ -87,6 +91,31 @@ static void what_weir_decides_is_refused_with_the_right_option(void **state)
             fail();
         }
     }
+}
+
+/* covers: X-08 */
+static void no_command_is_run_for_a_ticket(void **state)
+{
+    const struct weir_option options[] = {
+        { WEIR_STR("brokers"), WEIR_STR("b"), 0 },
+        { WEIR_STR("topic"), WEIR_STR("t"), 0 },
+        { WEIR_STR("kafka.sasl.kerberos.principal"), WEIR_STR("x; touch y #"), 0 },
+    };
+    struct weir_source_args args = { .name = "t", .options = { options, 3 }, .pipeline = "p" };
+    struct kafka_config config;
+    rd_kafka_conf_t *conf = NULL;
+    char value[32];
+    size_t bytes = sizeof(value);
+
+    (void)state;
+    assert_int_equal(kafka_config_init(&args, &config, NULL), WEIR_OK);
+    assert_int_equal(kafka_config_properties(&config, &args, 1, &conf, NULL), WEIR_OK);
+    assert_int_equal(
+        rd_kafka_conf_get(conf, "sasl.kerberos.min.time.before.relogin", value, &bytes),
+        RD_KAFKA_CONF_OK);
+    assert_string_equal(value, "0"); /* which switches kinit off */
+    rd_kafka_conf_destroy(conf);
+    kafka_config_fini(&config);
 }
 
 static void reachable_addresses_are_checked(void **state)
@@ -303,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_of_librdkafka_are_checked_by_it),
         cmocka_unit_test(what_weir_decides_is_refused_with_the_right_option),
+        cmocka_unit_test(no_command_is_run_for_a_ticket),
         cmocka_unit_test(reachable_addresses_are_checked),
         cmocka_unit_test(an_advertised_address_leads_to_the_reachable_one),
         cmocka_unit_test(secrets_are_known_and_not_told),
