@@ -53,11 +53,13 @@ coverage() {
 # What fails here tells less than it could, and is the business of the suites unit and sim.
 run_counted() {
     find "$COUNTED" -name '*.gcda' -delete
+    # shellcheck disable=SC2016 # the inner shell's $1
     find "$COUNTED" -maxdepth 1 -type f -name 'test_*' -print0 | sort -z |
-        xargs -0 -P "$(nproc)" -I PROGRAM timeout 300 PROGRAM >"$COUNTED/tests.log" 2>&1 ||
-        say "coverage: some tests failed, see $COUNTED/tests.log"
-    "$COUNTED/sim" --seeds "0..$((COVERAGE_SEEDS - 1))" --jobs "$(nproc)" >"$COUNTED/sim.log" 2>&1 ||
-        say "coverage: some seeds failed, see $COUNTED/sim.log"
+        xargs -0 -P "$(nproc)" -n 1 sh -c 'timeout 300 "$1" || echo "failed: $1"' sh \
+            >"$COUNTED/run.log" 2>&1
+    "$COUNTED/sim" --seeds "0..$((COVERAGE_SEEDS - 1))" --jobs "$(nproc)" >>"$COUNTED/run.log" 2>&1 ||
+        echo "failed: $COUNTED/sim" >>"$COUNTED/run.log"
+    sed -n "s|^failed: .*/|coverage: see $COUNTED/run.log for the failed |p" "$COUNTED/run.log" >&2
 }
 
 count_branches() {

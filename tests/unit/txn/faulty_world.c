@@ -78,6 +78,13 @@ static int disk_poll(void *self, uint64_t wait_us, struct weir_error *err)
     return rc;
 }
 
+/* Nobody sleeps on it here, so it need not be open. */
+static int disk_fd(void *self)
+{
+    (void)self;
+    return the_world->log_fd;
+}
+
 /* The same io under a table that fails. */
 static struct weir_io disk_that_fails(struct weir_io *io, struct weir_io_ops *ret_ops)
 {
@@ -96,6 +103,7 @@ static struct weir_io disk_that_fails(struct weir_io *io, struct weir_io_ops *re
     ret_ops->lock_dir = disk_lock_dir;
     ret_ops->random_bytes = disk_random_bytes;
     ret_ops->poll = disk_poll;
+    ret_ops->fd = disk_fd;
     return (struct weir_io){ .ops = ret_ops, .self = io->self };
 }
 
@@ -194,6 +202,7 @@ void faulty_init(struct faulty_world *world, uint64_t seed, uint32_t sinks, uint
                                     .sinks = sinks,
                                     .partitions = partitions,
                                     .pipeline = "small",
+                                    .log_fd = seed % 2 == 0 ? 1000 : -1,
                                     .definition = WEIR_STR("one line\nanother\n") };
     for (uint32_t s = 0; s < sinks; s++) {
         world->databases[s] = weir_memory_database_open(names[s]);
@@ -299,15 +308,20 @@ static bool is_done(const struct faulty_world *world, const weir_txn *txn)
            weir_txn_in_flight(txn) == 0;
 }
 
-/* What an engine would sleep on: descriptors that are open, and no time that lies in the past. */
-static void check_sleep(const weir_txn *txn)
+/* What an engine would sleep on: descriptors, the log's first, and no time that lies in the past. */
+static void check_sleep(const struct faulty_world *world, const weir_txn *txn)
 {
     struct pollfd fds[1 + FAULTY_SINKS_MAX];
     int64_t timeout_us = -1;
+    uint32_t count;
 
     alloc_fault_hold();
-    assert_in_range(weir_txn_wait_fds(txn, fds, 1 + FAULTY_SINKS_MAX, &timeout_us), 0,
-                    1 + FAULTY_SINKS_MAX);
+    count = weir_txn_wait_fds(txn, fds, 1 + FAULTY_SINKS_MAX, &timeout_us);
+    assert_in_range(count, world->log_fd >= 0, 1 + FAULTY_SINKS_MAX);
+    if (world->log_fd >= 0) {
+        assert_int_equal(fds[0].fd, world->log_fd);
+        assert_int_equal(fds[0].events, POLLIN);
+    }
     assert_true(timeout_us >= 0);
     assert_int_equal(weir_txn_wait_fds(txn, fds, 0, &timeout_us), 0);
     alloc_fault_release();
@@ -323,7 +337,7 @@ static int turn(struct faulty_world *world, weir_txn *txn, struct weir_error *er
         rc = weir_txn_next(txn, &work, err);
     }
     if (rc == WEIR_OK && work.kind == WEIR_WORK_WAIT) {
-        check_sleep(txn);
+        check_sleep(world, txn);
     }
     if (rc != WEIR_OK || work.kind == WEIR_WORK_WAIT) {
         return rc;

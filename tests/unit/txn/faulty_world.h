@@ -32,6 +32,7 @@ struct faulty_world {
     const char *pipeline;
     struct weir_str definition;
     int64_t retry_limit_us;
+    int log_fd; /* what the disk says to sleep on; -1: it has nothing (every second seed) */
     /* Called before each turn of a life; NULL: nothing happens. */
     void (*between)(struct faulty_world *world, int turn);
     enum faulty_kind kind;

@@ -2,7 +2,7 @@
  * another starter comes between its claims, row locks are held by its own later batches.
  *
  * Uses     the real engine on a source and a disk in memory; the memory sink, with some of its calls
- *          replaced by calls that do what the other session does first.
+ *          replaced by calls that do what the other session does first, or that fail.
  * What is expected comes from what was sent, never from the sink. Each test was seen to fail with
  * its rule left out. */
 #include <stdlib.h>
@@ -66,6 +66,102 @@ static void ledgers_are_read_after_the_last_is_taken(void **state)
     crowded = &small;
     small_finish(&small, "/a");
     assert_null(crowded);
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+static uint32_t looks_alone; /* so many looks find nobody else; behind them, ... */
+static uint32_t overtakers;  /* ... so many others take over between claims and looks */
+static uint32_t looks;
+
+/* What it finds is what another starter's claim would have left. */
+static int look_after_another(void *self, struct weir_ledger *ret, struct weir_error *err)
+{
+    int rc = server->look(self, ret, err);
+
+    looks++;
+    if (looks <= looks_alone) {
+        return rc;
+    }
+    for (uint32_t p = 0; rc == WEIR_OK && overtakers > 0 && p < ret->count; p++) {
+        ret->rows[p].generation++;
+        ret->rows[p].owner[0] ^= 1;
+    }
+    overtakers -= overtakers > 0;
+    return rc;
+}
+
+/* A starter that is overtaken has believed nothing yet and begins again, a few times; an instance that
+ * has run gives way at once. */
+static void a_starter_tries_again_and_a_runner_gives_way(void **state)
+{
+    enum { TRIES = 3 };
+    struct weir_sink_ops ops = *server;
+    struct small_process process;
+    struct small_pipeline small;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 2 });
+    ops.look = look_after_another;
+    small.plan.sinks[0].ops = &ops;
+    small_send(&small, 20);
+    looks = looks_alone = 0;
+    overtakers = TRIES;
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_EFENCED);
+    assert_int_equal(looks, TRIES);
+    assert_int_equal(weir_memory_transaction_count(small.database), TRIES); /* claims alone */
+    small_close(&process);
+
+    overtakers = TRIES - 1;
+    small_boot(&small, "/a", false, &process);
+    small_must_run(&small, &process, 200);
+    assert_int_equal(overtakers, 0);
+    looks = 0;
+    looks_alone = 1; /* it sees that the sink went back, and takes its ledger once more */
+    overtakers = TRIES;
+    weir_memory_go_back(small.database, 1);
+    small_send(&small, 20);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_EFENCED);
+    assert_int_equal(looks, 2);
+    small_close(&process);
+    overtakers = 0;
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
+static uint32_t empty_looks;
+
+static int look_at_nothing(void *self, struct weir_ledger *ret, struct weir_error *err)
+{
+    int rc = server->look(self, ret, err);
+
+    if (rc == WEIR_OK && empty_looks > 0) {
+        empty_looks--;
+        ret->count = 0;
+    }
+    return rc;
+}
+
+/* The database is put back between a claim and the look behind it: the claim is gone, so is its ledger. It is
+ * taken once more, and nothing is concluded from what was not there. */
+static void a_ledger_that_goes_behind_a_claim_is_taken_again(void **state)
+{
+    struct weir_sink_ops ops = *server;
+    struct small_pipeline small;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 3 });
+    small_send(&small, 20);
+    small_finish(&small, "/a");
+    ops.look = look_at_nothing;
+    small.plan.sinks[0].ops = &ops;
+    small_send(&small, 20);
+    empty_looks = 2;
+    small_finish(&small, "/a");
+    assert_int_equal(empty_looks, 0);
     small_expect_exact(&small);
     small_fini(&small);
 }
@@ -256,13 +352,84 @@ static void later_upserts_are_rolled_back_before_a_row_is_searched_for(void **st
     }
 }
 
+/* --- A sink that fails ---------------------------------------------------------------------- */
+
+static uint32_t searches_cut; /* so many searches lose their connection */
+
+static int isolate_and_cut(void *self, uint64_t batch, uint32_t partition,
+                           struct weir_sink_search *ret, struct weir_error *err)
+{
+    if (searches_cut > 0) {
+        searches_cut--;
+        return weir_error_set(err, WEIR_EAWAY, "connection lost");
+    }
+    return server->isolate(self, batch, partition, ret, err);
+}
+
+static void a_search_that_is_cut_short_is_done_again(void **state)
+{
+    struct weir_sink_ops ops = *server;
+    struct small_pipeline small;
+    struct weir_memory_letter *letters = NULL;
+    size_t count = 0;
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 4, .on_error = WEIR_ON_ERROR_DEAD_LETTER });
+    ops.isolate = isolate_and_cut;
+    small.plan.sinks[0].ops = &ops;
+    weir_memory_refuse(small.database, is_of_batch_1, NULL);
+    small_send(&small, 30);
+    searches_cut = 3;
+    small_finish(&small, "/a");
+    assert_int_equal(searches_cut, 0);
+    assert_int_equal(weir_memory_dead_letters(small.database, &letters, &count), WEIR_OK);
+    assert_int_equal(count, 1);
+    free(letters);
+    assert_int_equal(small_judge(&small).missing, 1); /* it is that letter */
+    assert_int_equal(small_judge(&small).doubled, 0);
+    small_fini(&small);
+}
+
+static int poll_for_nothing(void *self, struct weir_sink_event *ret, struct weir_error *err)
+{
+    (void)self;
+    (void)ret;
+    return weir_error_set(err, WEIR_ECONFIG, "the sink is no good");
+}
+
+static void a_sink_that_cannot_be_asked_stops(void **state)
+{
+    struct weir_sink_ops ops = *server;
+    struct small_process process;
+    struct small_pipeline small;
+    struct weir_error err = { 0 };
+
+    (void)state;
+    small_init(&small, &(struct small_options){ .seed = 5 });
+    small.plan.sinks[0].ops = &ops;
+    small_send(&small, 30);
+    ops.poll = poll_for_nothing;
+    small_boot(&small, "/a", true, &process);
+    assert_int_equal(small_run(&small, &process, TURNS_MAX, &err), WEIR_ECONFIG);
+    assert_non_null(strstr(err.text, "the sink is no good"));
+    small_close(&process);
+    ops.poll = server->poll;
+    small_finish(&small, "/a");
+    small_expect_exact(&small);
+    small_fini(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ledgers_are_read_after_the_last_is_taken),
+        cmocka_unit_test(a_starter_tries_again_and_a_runner_gives_way),
+        cmocka_unit_test(a_ledger_that_goes_behind_a_claim_is_taken_again),
         cmocka_unit_test(later_upserts_are_rolled_back_before_a_batch_is_sent_again),
         cmocka_unit_test(later_upserts_are_rolled_back_before_any_batch_is_sent_again),
         cmocka_unit_test(later_upserts_are_rolled_back_before_a_row_is_searched_for),
+        cmocka_unit_test(a_search_that_is_cut_short_is_done_again),
+        cmocka_unit_test(a_sink_that_cannot_be_asked_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -314,6 +314,21 @@ static void a_sink_that_stays_away_too_long(void **state)
     faulty_fini(&world);
 }
 
+/* What is waited out is told by a code; nobody has to ask for its words. */
+static void a_caller_without_words_waits_as_well(void **state)
+{
+    struct faulty_world world;
+
+    (void)state;
+    faulty_init(&world, 18, 1, 1);
+    weir_memory_go_away(world.databases[0], 3);
+    assert_int_equal(live(&world, "/a", 8, NULL), WEIR_OK);
+    faulty_expect(&world);
+    weir_memory_go_back(world.databases[0], UINT32_MAX);
+    assert_int_equal(live(&world, "/a", 12, NULL), WEIR_ECONFLICT);
+    faulty_fini(&world);
+}
+
 /* What was sealed can be read no more: it is planned anew when nobody holds it, and only then. */
 static void records_that_are_gone(void **state)
 {
@@ -368,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_row_that_nobody_wrote),
         cmocka_unit_test(a_ledger_that_goes_away),
         cmocka_unit_test(a_sink_that_stays_away_too_long),
+        cmocka_unit_test(a_caller_without_words_waits_as_well),
         cmocka_unit_test(records_that_are_gone),
         cmocka_unit_test(a_clock_that_was_wrong_once),
     };
