@@ -529,7 +529,11 @@ static void decide(struct memory_sink *sink, uint64_t batch, uint32_t p)
     if (part->state != PART_SENDING || event->outcome != WEIR_SINK_NONE) {
         return;
     }
-    *event = (struct weir_sink_event){ .batch = batch, .partition = p };
+    /* Asked again and again while it is not allowed: what an error would hold is left as it is. */
+    event->batch = batch;
+    event->partition = p;
+    event->err.code = WEIR_OK;
+    event->err.text[0] = '\0';
     struct weir_memory_database *server =
         begin_part(sink, part) ? weir_memory_server(sink->database, part->life) : NULL;
     if (server == NULL || (!part->allowed && weir_memory_cuts(sink->database))) {
@@ -719,7 +723,7 @@ static int poll_sink(void *self, struct weir_sink_event *ret, struct weir_error 
             }
         }
     }
-    *ret = (struct weir_sink_event){ .outcome = WEIR_SINK_NONE };
+    ret->outcome = WEIR_SINK_NONE;
     if (sink->is_rung) { /* nothing left: sleep from here on */
         (void)!read(sink->event_fd, &pending, sizeof(pending));
         sink->is_rung = false;

@@ -124,8 +124,8 @@ static void until_stopped(struct sim_world *world, struct sim_instance *instance
         if (i % 8 == 7) {
             sim_server_settle(world, true);
         }
-        if (instance->state == SIM_UP && !is_stopping && instance->status.caught_up &&
-            sim_oracle_complete(world) && sim_nothing_is_late(world)) {
+        if (!is_stopping && sim_is_caught_up(instance) && sim_oracle_complete(world) &&
+            sim_nothing_is_late(world)) {
             weir_engine_request_stop(instance->engine);
             is_stopping = true;
         }

@@ -128,7 +128,6 @@ struct sim_instance {
     struct weir_plan plan; /* as it read its file: a shallow copy of the world's */
     uint8_t owner[SIM_SINKS_MAX][WEIR_UUID_BYTES]; /* as last taken */
     uint64_t generation[SIM_SINKS_MAX];            /* largest taken by this process */
-    struct weir_status status;                     /* as last seen */
 };
 
 /* One record of the source's own list. */
@@ -230,7 +229,6 @@ struct sim_world {
     bool log_lost, went_back, disk_failed, power_was_cut, source_changed, clock_stepped, killed;
     bool repartitioned, memory_failed;
     bool is_holding; /* the disk's writes, in this turn */
-    uint64_t rows_dropped;
 
     /* --only: the faults that may strike; NULL: all. */
     const struct sim_event *only;
@@ -252,6 +250,8 @@ static inline bool sim_has_failed(const struct sim_world *world)
 void sim_violation(struct sim_world *world, const char *fmt, ...) WEIR_PRINTF(2, 3);
 bool sim_boot(struct sim_world *world, struct sim_instance *instance);
 void sim_kill(struct sim_world *world, struct sim_instance *instance);
+/* It is up, and everything that it read is in. */
+bool sim_is_caught_up(const struct sim_instance *instance);
 void sim_take_turn(struct sim_world *world, struct sim_instance *instance);
 uint64_t sim_draw(struct sim_world *world, uint64_t limit); /* of the schedule: 0 .. limit - 1 */
 void sim_send(struct sim_world *world, uint32_t partition, bool bad);
