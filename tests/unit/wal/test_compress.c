@@ -452,6 +452,22 @@ static void packing_allocates_nothing(void **state)
     wal_packer_close(packer);
 }
 
+static void what_does_not_fit_is_not_packed(void **state)
+{
+    static uint8_t packed[LONG_BYTES];
+    struct wal_packer *packer = NULL;
+
+    (void)state;
+    assert_int_equal(wal_packer_open(&packer, NULL), WEIR_OK);
+    size_t fits = wal_packer_pack(packer, text, THRESHOLD, packed, sizeof(packed));
+    assert_true(fits > PREFIX_BYTES);
+    assert_int_equal(wal_packer_pack(packer, text, THRESHOLD, packed, fits - 1), 0);
+    assert_int_equal(wal_packer_pack(packer, text, THRESHOLD, packed, PREFIX_BYTES), 0);
+    assert_int_equal(wal_packer_pack(packer, text, 0, packed, sizeof(packed)), 0);
+    wal_packer_close(packer);
+    wal_unpacker_fini(NULL);
+}
+
 /* zstd's allocations, one after another, when the log is opened and when it is read. */
 static void zstd_may_lack_memory(void **state)
 {
@@ -501,6 +517,7 @@ int main(void)
         cmocka_unit_test(a_broken_body_is_damage),
         cmocka_unit_test(every_cut_of_a_body_is_damage),
         cmocka_unit_test(what_a_later_version_stored_is_left_to_it),
+        cmocka_unit_test(what_does_not_fit_is_not_packed),
         cmocka_unit_test(packing_allocates_nothing),
         cmocka_unit_test(zstd_may_lack_memory),
     };
