@@ -18,17 +18,17 @@
 void wal_segment_name(uint64_t number, char ret[WAL_NAME_BYTES])
 {
     static const char end[] = ".wal";
-    char digits[20]; /* of 2^64 - 1 */
-    size_t count = 0;
+    enum { DIGITS = 16, DIGITS_MAX = 20 /* of 2^64 - 1 */ };
+    char digits[] = "00000000000000000000";
+    size_t first = DIGITS_MAX;
 
-    while (number != 0 || count < 16) {
-        digits[count++] = (char)('0' + number % 10);
+    while (number != 0) {
+        digits[--first] = (char)('0' + number % 10);
         number /= 10;
     }
-    for (size_t i = 0; i < count; i++) {
-        ret[i] = digits[count - 1 - i];
-    }
-    memcpy(ret + count, end, sizeof(end));
+    first = first < DIGITS_MAX - DIGITS ? first : DIGITS_MAX - DIGITS;
+    memcpy(ret, digits + first, DIGITS_MAX - first);
+    memcpy(ret + DIGITS_MAX - first, end, sizeof(end));
 }
 
 void wal_path(const char *dir, const char *name, char ret[WEIR_IO_PATH_BYTES_MAX])

@@ -47,12 +47,12 @@ static uint64_t answer(const struct sim_world *world, enum sim_fault fault, uint
     return sim_mix(world->seed, (uint64_t)world->turn << 32 | (uint64_t)fault << 16 | question);
 }
 
-bool sim_strikes(struct sim_world *world, enum sim_fault fault)
+bool sim_strikes_when_on(struct sim_world *world, enum sim_fault fault)
 {
     uint32_t rate = world->config.rates[fault];
     uint32_t question = world->asked[fault]++;
 
-    if (rate == 0 || world->is_calm || is_left_out(world, fault) ||
+    if (world->is_calm || is_left_out(world, fault) ||
         answer(world, fault, question) % SIM_RATE_ALWAYS >= rate) { /* F1 */
         return false;
     }

@@ -277,8 +277,13 @@ uint64_t sim_mix(uint64_t a, uint64_t b);
 void sim_plan_make(struct sim_world *world);
 
 /* --- faults.c --- */
+/* The same of a fault that is on. */
+bool sim_strikes_when_on(struct sim_world *world, enum sim_fault fault);
 /* Whether a fault strikes now. */
-bool sim_strikes(struct sim_world *world, enum sim_fault fault);
+static inline bool sim_strikes(struct sim_world *world, enum sim_fault fault)
+{
+    return world->config.rates[fault] != 0 && sim_strikes_when_on(world, fault);
+}
 /* A detail of the fault that was asked for last. */
 uint64_t sim_fault_draw(struct sim_world *world, enum sim_fault fault, uint64_t limit);
 void sim_faults_turn(struct sim_world *world);
