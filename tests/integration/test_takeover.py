@@ -6,11 +6,13 @@ The zombie, the late COMMIT, and lines cut before, during and after COMMIT.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
 import ledger
-from pgproxy import Strike, mentions
+from pgproxy import Strike, is_commit, mentions
 from stage import Stage
 from weir_process import wait_until
 
@@ -183,6 +185,24 @@ def test_a_line_cut_at_other_statements(stage: Stage, word: str):
     weir.finish()
     assert cut.struck.is_set(), f"no statement mentions {word}"
     stage.assert_exact()
+
+
+# covers: G-20
+@pytest.mark.parametrize("kind, matches", [
+    ("append", mentions("COPY ")), ("append", ledger.is_step), ("append", is_commit),
+    ("upsert", ledger.is_step)], ids=["copy", "step", "commit", "upsert step"])
+def test_a_pooler_loses_the_server(stage: Stage, kind: str, matches: Callable[[str], bool]):
+    """It says so by an error, which tells nothing of what became of the transaction."""
+    stage.send(500)
+    stage.weir(stage.order_file(kind, batch_rows=500)).finish()
+    proxy = stage.proxy()
+    stage.send(ROWS // 4)
+    weir = stage.weir(stage.order_file(kind, batch_rows=500), via=proxy)
+    losses = [proxy.arm(Strike.POOLER_LOST, matches, skip) for skip in (0, 2)]
+    weir.finish()
+    assert all(loss.struck.is_set() for loss in losses), "the server was never lost"
+    stage.assert_exact(kind)
+    ledger.audit(stage.connect())
 
 
 def test_an_answer_that_comes_late_is_waited_for(stage: Stage):

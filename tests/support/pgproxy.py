@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 READ_BYTES = 1 << 16
+# What PgBouncer says when the link to the server breaks in a transaction.
+POOLER_SAYS = {"S": "FATAL", "V": "FATAL", "C": "08P01", "M": "server conn crashed?"}
 
 
 class Strike(enum.Enum):
@@ -32,6 +34,7 @@ class Strike(enum.Enum):
     CUT_BEFORE = "the request is thrown away, both sides are cut"
     CUT_WITHIN = "half of the request is passed on, then both sides are cut"
     CUT_WHILE = "the request is passed on, and both sides are cut at once"
+    POOLER_LOST = "as CUT_WHILE, and the client is told as a pooler tells it"
     CUT_AFTER = "the server answers; the answer is thrown away and the client cut"
     HOLD_REQUEST = "the request and all behind it wait for release()"
     HOLD_ANSWER = "the server's answer and all behind it wait for release()"
@@ -44,6 +47,11 @@ def is_commit(text: str) -> bool:
 
 def mentions(word: str) -> Callable[[str], bool]:
     return lambda text: word in text
+
+
+def error_response(fields: dict[str, str]) -> bytes:
+    body = b"".join(f"{kind}{text}\0".encode() for kind, text in fields.items()) + b"\0"
+    return b"E" + struct.pack(">i", 4 + len(body)) + body
 
 
 @dataclass
@@ -155,8 +163,11 @@ class Line:
             return True
         if fault.strike is Strike.CUT_WITHIN:
             self.server.sendall(message[:len(message) // 2])
-        elif fault.strike is Strike.CUT_WHILE:
+        elif fault.strike in (Strike.CUT_WHILE, Strike.POOLER_LOST):
+            self.swallow = True
             self.server.sendall(message)
+        if fault.strike is Strike.POOLER_LOST:
+            self.client.sendall(error_response(POOLER_SAYS))
         self.cut()
         fault.struck.set()
         raise ConnectionAbortedError
