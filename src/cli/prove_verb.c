@@ -71,7 +71,11 @@ static void print_help(void)
         "A command of --external reads the topic $WEIR_PROVE_TOPIC at $WEIR_PROVE_BROKERS, "
         "whose messages\nare {\"id\":1,\"body\":\"...\"}, into the columns id and body of "
         "$WEIR_PROVE_TABLE at $WEIR_PROVE_DSN.\n"
-        "Exit status: 0 the promise held, 1 it did not, 69 broker or database not there.\n",
+        "Exit status: 0 the promise held, 1 it did not, or nothing could be tried; 2 a wrong "
+        "command "
+        "line,\n69 broker or database not there, 74 a file cannot be written, 78 what was asked "
+        "for "
+        "cannot be\nplayed, 130 interrupted.\n",
         prove_fault_names());
 }
 

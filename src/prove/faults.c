@@ -131,7 +131,7 @@ static int is_wanted(const struct prove_options *options, bool can_be_led, enum 
     } else if (!fits_database(options, number)) {
         needs = "a --dsn with sslmode=require or stricter: without TLS nobody could notice";
     }
-    if (needs != NULL && is_named) {
+    if (needs != NULL && (is_named || (is_listed(options, "net") && kind->is_net && !can_be_led))) {
         return weir_error_set(err, WEIR_ECONFIG, "fault %s needs %s", prove_fault_word[number],
                               needs);
     }

@@ -193,6 +193,7 @@ int prove_fitting_read(const char *explained, struct prove_fitting *ret, struct 
     }
     table += strlen(writes);
     (void)snprintf(ret->table, sizeof(ret->table), "%.*s", (int)strcspn(table, ":\n"), table);
+    ret->is_upsert = strstr(explained, ": rows are appended\n") == NULL;
     ret->is_one_transaction = strstr(explained, "and output partition\n") == NULL;
     return rc;
 }

@@ -27,6 +27,7 @@ struct prove_fitting {
     struct prove_column columns[PROVE_COLUMNS_MAX]; /* that it reads */
     size_t column_count;
     char table[2 * PROVE_COLUMN_BYTES]; /* that it writes, qualified */
+    bool is_upsert;                     /* a row replaces the one with its key */
     bool is_one_transaction;            /* a batch; else one for each output partition */
 };
 

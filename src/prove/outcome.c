@@ -68,6 +68,35 @@ void prove_outcome_break(struct prove_outcome *outcome, const char *fmt, ...)
     }
 }
 
+const char *prove_outcome_word(const struct prove_outcome *outcome)
+{
+    return outcome->held ? "held" : outcome->total.tried == 0 ? "is NOT PROVEN" : "DID NOT HOLD";
+}
+
+bool prove_outcome_is_short(const struct prove_outcome *outcome)
+{
+    return outcome->total.tried < outcome->asked && !outcome->stopped;
+}
+
+struct prove_fault_row prove_outcome_before(const struct prove_outcome *outcome)
+{
+    struct prove_fault_row ret = { .lost = outcome->total.lost, .doubled = outcome->total.doubled };
+
+    for (unsigned kind = 0; kind < PROVE_FAULT_COUNT; kind++) {
+        ret.lost -= outcome->rows[kind].lost;
+        ret.doubled -= outcome->rows[kind].doubled;
+    }
+    return ret;
+}
+
+void prove_outcome_date(const struct prove_outcome *outcome, char ret[PROVE_DATE_BYTES])
+{
+    struct tm fields;
+
+    (void)gmtime_r(&outcome->began, &fields);
+    (void)strftime(ret, PROVE_DATE_BYTES, "%Y-%m-%d %H:%M:%S UTC", &fields);
+}
+
 void prove_tally_add(struct prove_tally *tally, uint64_t id)
 {
     if (tally->count < PROVE_EXAMPLES) {

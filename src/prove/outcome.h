@@ -2,6 +2,8 @@
 #ifndef WEIR_PROVE_OUTCOME_H
 #define WEIR_PROVE_OUTCOME_H
 
+#include <time.h>
+
 #include "base/buf.h"
 #include "prove/prove.h"
 
@@ -77,7 +79,7 @@ struct prove_sample {
     int64_t batch;
 };
 
-enum { PROVE_EXAMPLES = 5, PROVE_NOTE_BYTES = 4096 };
+enum { PROVE_EXAMPLES = 5, PROVE_NOTE_BYTES = 4096, PROVE_DATE_BYTES = 32 };
 
 /* How often something was seen, and the first few ids. */
 struct prove_tally {
@@ -89,10 +91,12 @@ struct prove_verdict {
     uint64_t sent, unsure; /* by the independent ledger */
     uint64_t rows;         /* in the table */
     struct prove_tally missing, doubled, altered, invented;
-    uint64_t outside; /* missing or doubled rows that were not in flight at a fault */
-    int64_t batches;  /* of weir.batch; 0: not looked at */
-    uint64_t digests; /* batches of it whose digest was compared */
-    uint64_t harmed;  /* ... which have rows that are missing or doubled */
+    bool sees_doubles;   /* false: an upsert, which hides them */
+    bool knows_contents; /* false: rows of the user's own pipeline are known by their ids alone */
+    uint64_t outside;    /* missing or doubled rows that were not in flight at a fault */
+    int64_t batches;     /* of weir.batch; 0: not looked at */
+    uint64_t digests;    /* batches of it whose digest was compared */
+    uint64_t harmed;     /* ... which have rows that are missing or doubled */
 };
 
 /* Per kind of fault, for the table. */
@@ -104,7 +108,9 @@ struct prove_fault_row {
 struct prove_outcome {
     const struct prove_options *options; /* borrowed */
     const char *version;                 /* of the weir that is hurt; static */
+    time_t began;
     double seconds;
+    uint32_t asked;          /* faults that were to be played; more may be tried, or fewer */
     struct weir_buf events;  /* of struct prove_event */
     struct weir_buf samples; /* of struct prove_sample */
     uint64_t looks;
@@ -114,7 +120,7 @@ struct prove_outcome {
     uint64_t broken;              /* promises that did not hold; notes says which */
     char notes[PROVE_NOTE_BYTES]; /* one line each; cut when there are too many */
     bool stopped; /* before the end: it did not go on; what it had yet to write counts as missing */
-    bool held;
+    bool held;    /* nothing is broken, and something was tried */
 };
 
 void prove_outcome_fini(struct prove_outcome *outcome);
@@ -122,6 +128,15 @@ size_t prove_event_count(const struct prove_outcome *outcome);
 struct prove_event *prove_event_at(const struct prove_outcome *outcome, size_t index);
 size_t prove_sample_count(const struct prove_outcome *outcome);
 const struct prove_sample *prove_sample_at(const struct prove_outcome *outcome, size_t index);
+
+/* "held", "DID NOT HOLD", or "is NOT PROVEN": what the promise did. */
+const char *prove_outcome_word(const struct prove_outcome *outcome);
+/* Whether the load ended before the faults did. */
+bool prove_outcome_is_short(const struct prove_outcome *outcome);
+/* Lost and doubled rows that were sent before the first fault. */
+struct prove_fault_row prove_outcome_before(const struct prove_outcome *outcome);
+/* When it began, as "2026-01-31 12:00:00 UTC". */
+void prove_outcome_date(const struct prove_outcome *outcome, char ret[PROVE_DATE_BYTES]);
 
 /* Something that must not be was seen. Not for two threads at once. */
 void prove_outcome_break(struct prove_outcome *outcome, const char *fmt, ...) WEIR_PRINTF(2, 3);

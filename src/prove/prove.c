@@ -110,7 +110,9 @@ static int check_paths(const struct prove_options *options, struct weir_error *e
 
 int prove_run(const struct prove_options *options, int *ret_status, struct weir_error *err)
 {
-    struct prove_outcome outcome = { .options = options, .version = WEIR_VERSION };
+    struct prove_outcome outcome = { .options = options,
+                                     .version = WEIR_VERSION,
+                                     .began = time(NULL) };
     struct prove_stage stage = {
         .options = options,
         .outcome = &outcome,
@@ -126,6 +128,7 @@ int prove_run(const struct prove_options *options, int *ret_status, struct weir_
         rc = prove_deck_deal(options, &deck, err);
     }
     prove_catch_interrupts();
+    outcome.asked = deck.count;
     stage.rows =
         options->rows != 0 ? options->rows : (uint64_t)deck.count * ROWS_PER_FAULT_MAX + ROWS_LAST;
     if (rc == WEIR_OK) {

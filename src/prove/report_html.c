@@ -216,29 +216,68 @@ static void put_table(struct weir_buf *ret, const struct prove_outcome *outcome)
             put_row(ret, prove_fault_help[kind], &outcome->rows[kind]);
         }
     }
+    const struct prove_fault_row before = prove_outcome_before(outcome);
+    if (before.lost + before.doubled > 0) {
+        weir_buf_append_text(ret, "<tr><td>");
+        put_row(ret, "before the first fault", &before);
+    }
     weir_buf_append_text(ret, "<tr><td>");
     put_row(ret, "all", &outcome->total);
     weir_buf_append_text(ret, "</table>\n");
 }
 
+static void put_count(struct weir_buf *ret, uint64_t count, const char *name, bool is_known,
+                      const char *unless)
+{
+    if (is_known) {
+        weir_buf_printf(ret, ", %" PRIu64 " %s", count, name);
+    } else {
+        weir_buf_printf(ret, ", %s %s", name, unless);
+    }
+}
+
+/* What was judged, and how. The connection string may hold a password. */
+static void put_options(struct weir_buf *ret, const struct prove_outcome *outcome)
+{
+    const struct prove_options *options = outcome->options;
+    char date[PROVE_DATE_BYTES];
+
+    prove_outcome_date(outcome, date);
+    weir_buf_printf(ret, "<p>%s, seed %" PRIu64 ", %" PRIu32 " kills, faults: ", date,
+                    options->seed, options->kills);
+    put_text(ret, options->faults);
+    weir_buf_append_text(ret, ". Brokers: ");
+    put_text(ret, options->brokers);
+    weir_buf_append_text(ret, options->external != NULL   ? ". Command: "
+                              : options->pipeline != NULL ? ". Pipeline: "
+                                                          : ". The built-in pipeline");
+    if (options->external != NULL || options->pipeline != NULL) {
+        put_text(ret, options->external != NULL ? options->external : options->pipeline);
+    }
+    weir_buf_append_text(ret, "; weir ");
+    put_text(ret, outcome->version);
+    weir_buf_append_text(ret, ".</p>\n");
+}
+
 static void put_verdict(struct weir_buf *ret, const struct prove_outcome *outcome)
 {
     const struct prove_verdict *verdict = &outcome->verdict;
-    const char *external = outcome->options->external;
 
     weir_buf_printf(ret, "<h1 class=\"%s\">%s: the promise %s</h1>\n<p>",
                     outcome->held ? "held" : "broken", outcome->options->mode,
-                    outcome->held ? "held" : "did not hold");
-    weir_buf_printf(
-        ret,
-        "%" PRIu64 " rows were sent, %" PRIu64 " are in the table: %" PRIu64 " missing, %" PRIu64
-        " doubled, %" PRIu64 " altered, %" PRIu64 " invented. A second reader looked %" PRIu64
-        " times. %.1f seconds, seed %" PRIu64 ", %s",
-        verdict->sent, verdict->rows, verdict->missing.count, verdict->doubled.count,
-        verdict->altered.count, verdict->invented.count, outcome->looks, outcome->seconds,
-        outcome->options->seed, external != NULL ? "command: " : "weir ");
-    put_text(ret, external != NULL ? external : outcome->version);
-    weir_buf_append_text(ret, ".</p>\n");
+                    prove_outcome_word(outcome));
+    weir_buf_printf(ret,
+                    "%" PRIu64 " rows were sent, %" PRIu64 " are in the table: %" PRIu64 " missing",
+                    verdict->sent, verdict->rows, verdict->missing.count);
+    put_count(ret, verdict->doubled.count, "doubled", verdict->sees_doubles,
+              "hidden by the upsert");
+    put_count(ret, verdict->altered.count, "altered", verdict->knows_contents, "not compared");
+    weir_buf_printf(ret,
+                    ", %" PRIu64 " invented. A second reader looked %" PRIu64 " times. %" PRIu64
+                    " faults were played, %" PRIu32 " were asked for; %.1f seconds.</p>\n",
+                    verdict->invented.count, outcome->looks, outcome->total.tried, outcome->asked,
+                    outcome->seconds);
+    put_options(ret, outcome);
     if (outcome->notes[0] != '\0') {
         weir_buf_append_text(ret, "<pre class=\"broken\">");
         put_text(ret, outcome->notes);

@@ -33,8 +33,14 @@ static void put_row(struct weir_buf *ret, const struct prove_fault_row *row)
     }
 }
 
-static void put_tally(struct weir_buf *ret, const char *name, const struct prove_tally *tally)
+/* null: it was not counted. */
+static void put_tally(struct weir_buf *ret, const char *name, const struct prove_tally *tally,
+                      bool is_known)
 {
+    if (!is_known) {
+        weir_buf_printf(ret, ",\"%s\":null", name);
+        return;
+    }
     weir_buf_printf(ret, ",\"%s\":{\"count\":%" PRIu64 ",\"first_ids\":[", name, tally->count);
     for (uint64_t i = 0; i < tally->count && i < PROVE_EXAMPLES; i++) {
         weir_buf_printf(ret, "%s%" PRIu64, i == 0 ? "" : ",", tally->examples[i]);
@@ -62,6 +68,32 @@ static void put_events(struct weir_buf *ret, const struct prove_outcome *outcome
     weir_buf_append_text(ret, "]");
 }
 
+static void put_option(struct weir_buf *ret, const char *name, const char *value)
+{
+    weir_buf_printf(ret, ",\"%s\":", name);
+    if (value != NULL) {
+        put_text(ret, value);
+    } else {
+        weir_buf_append_text(ret, "null");
+    }
+}
+
+/* What was judged, and how. The connection string may hold a password. */
+static void put_options(struct weir_buf *ret, const struct prove_outcome *outcome)
+{
+    const struct prove_options *options = outcome->options;
+    char date[PROVE_DATE_BYTES];
+
+    prove_outcome_date(outcome, date);
+    put_option(ret, "began", date);
+    put_option(ret, "brokers", options->brokers);
+    put_option(ret, "pipeline", options->pipeline);
+    put_option(ret, "external", options->external);
+    put_option(ret, "wanted_faults", options->faults);
+    weir_buf_printf(ret, ",\"kills\":%" PRIu32 ",\"asked\":%" PRIu32, options->kills,
+                    outcome->asked);
+}
+
 void prove_report_json(const struct prove_outcome *outcome, struct weir_buf *ret)
 {
     const struct prove_verdict *verdict = &outcome->verdict;
@@ -71,23 +103,18 @@ void prove_report_json(const struct prove_outcome *outcome, struct weir_buf *ret
                     outcome->held ? "true" : "false", outcome->options->mode,
                     outcome->options->seed);
     put_text(ret, outcome->version);
-    weir_buf_append_text(ret, ",\"external\":");
-    if (outcome->options->external != NULL) {
-        put_text(ret, outcome->options->external);
-    } else {
-        weir_buf_append_text(ret, "null");
-    }
+    put_options(ret, outcome);
     weir_buf_printf(
         ret,
-        ",\"seconds\":%.3f,\n \"sent\":%" PRIu64 ",\"unsure\":%" PRIu64 ",\"rows\":%" PRIu64
+        ",\n \"seconds\":%.3f,\n \"sent\":%" PRIu64 ",\"unsure\":%" PRIu64 ",\"rows\":%" PRIu64
         ",\"batches\":%" PRId64 ",\"looks\":%" PRIu64 ",\"outside_flight\":%" PRIu64
         ",\"digests\":%" PRIu64 ",\"harmed_batches\":%" PRIu64,
         outcome->seconds, verdict->sent, verdict->unsure, verdict->rows, verdict->batches,
         outcome->looks, verdict->outside, verdict->digests, verdict->harmed);
-    put_tally(ret, "missing", &verdict->missing);
-    put_tally(ret, "doubled", &verdict->doubled);
-    put_tally(ret, "altered", &verdict->altered);
-    put_tally(ret, "invented", &verdict->invented);
+    put_tally(ret, "missing", &verdict->missing, true);
+    put_tally(ret, "doubled", &verdict->doubled, verdict->sees_doubles);
+    put_tally(ret, "altered", &verdict->altered, verdict->knows_contents);
+    put_tally(ret, "invented", &verdict->invented, true);
     weir_buf_append_text(ret, ",\n \"notes\":");
     put_text(ret, outcome->notes);
     weir_buf_append_text(ret, ",\n \"faults\":{");

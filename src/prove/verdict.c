@@ -115,6 +115,13 @@ static void judge(struct prove_stage *stage)
                             "fault",
                             verdict->outside);
     }
+    if (outcome->total.tried == 0) {
+        prove_outcome_break(outcome, "no fault was played, so nothing is proven");
+    }
+    if (verdict->rows == 0 && stage->options->external != NULL) {
+        prove_outcome_break(outcome, "the command never wrote a row; what it said is in %s",
+                            stage->log_path);
+    }
     outcome->held = outcome->broken == 0;
 }
 
@@ -129,6 +136,7 @@ int prove_verdict_give(struct prove_stage *stage, struct weir_error *err)
 {
     struct count count = { .stage = stage, .verdict = &stage->outcome->verdict };
     bool is_ours = stage->options->external == NULL;
+    bool is_guest = stage->options->pipeline != NULL;
     char sql[SQL_BYTES];
     int rc = prove_ledger_read(stage->sent_path, stage->rows, &count.sent, err);
 
@@ -137,8 +145,10 @@ int prove_verdict_give(struct prove_stage *stage, struct weir_error *err)
     if (rc == WEIR_OK && (count.times == NULL || count.excused == NULL)) {
         rc = weir_error_set(err, WEIR_ENOMEM, "no memory for the verdict");
     }
-    (void)snprintf(sql, sizeof(sql), "SELECT id%s FROM %s",
-                   stage->options->pipeline != NULL ? "" : ", body, part, pos", stage->table);
+    count.verdict->knows_contents = !is_guest;
+    count.verdict->sees_doubles = !is_guest || !stage->fitting.is_upsert;
+    (void)snprintf(sql, sizeof(sql), "SELECT id%s FROM %s", is_guest ? "" : ", body, part, pos",
+                   stage->table);
     if (rc == WEIR_OK) {
         rc = prove_session_run(stage->look, sql, take_row, &count, err);
     }

@@ -117,6 +117,8 @@ def test_a_pipeline_of_ones_own(stage: Stage, count_kills, key: str):
     assert set(wanted) < found["faults"].keys()
     assert all(row["survived"] == row["tried"] > 0 for row in found["faults"].values())
     assert found["sent"] == found["rows"] > 0
+    assert found["altered"] is None  # what it makes of the other columns is not known
+    assert found["doubled"] is None if key else found["doubled"]["count"] == 0
     count_kills(kills_in(found))
     assert_clean(stage)
 
@@ -124,8 +126,9 @@ def test_a_pipeline_of_ones_own(stage: Stage, count_kills, key: str):
 def test_a_pipeline_of_ones_own_that_cannot_be_played(stage: Stage):
     path = stage.dir / "own.sql"
     path.write_text(OWN_PIPELINE.format(key="", leads=""))
-    done = prove(stage, "--pipeline", path, "--faults", "net-reset-broker")
-    assert done.returncode == 78 and "${WEIR_PROVE_BROKER_ADDRESSES:-}" in done.stderr
+    for faults in ("net-reset-broker", "kill,net"):
+        done = prove(stage, "--pipeline", path, "--faults", faults)
+        assert done.returncode == 78 and "${WEIR_PROVE_BROKER_ADDRESSES:-}" in done.stderr
     path.write_text(OWN_PIPELINE.format(key="", leads="").replace("${WEIR_PROVE_TOPIC:-orders}", "orders"))
     done = prove(stage, "--pipeline", path)
     assert done.returncode == 78 and "${WEIR_PROVE_TOPIC}" in done.stderr
@@ -171,6 +174,20 @@ def test_offsets_committed_after_the_rows_are_convicted(stage: Stage):
     forget_the_evidence(stage, topic)
 
 
+def test_a_command_that_never_writes_is_not_held_to_be_wrong(stage: Stage):
+    status, found = outcome(stage, "--external", "exec false", "--kills", 2, "--faults", "kill")
+    assert status == 1 and found["faults"]["all"]["tried"] == 0
+    assert "the command never wrote a row" in found["notes"]
+    forget_the_evidence(stage, left_behind(stage)[1])
+
+
+def test_nothing_tried_is_nothing_proven(stage: Stage):
+    done = prove(stage, "--kills", 20, "--faults", "kill,dir-lost", "--rows", 1)
+    assert done.returncode == 1 and "the promise is NOT PROVEN" in done.stdout, done.stdout
+    assert "0 of 21 faults that were asked for were played" in done.stdout
+    forget_the_evidence(stage, left_behind(stage)[-2])
+
+
 def test_an_interrupt_cleans_up(stage: Stage):
     process = subprocess.Popen(command(stage, "--kills", 1000), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -185,6 +202,8 @@ def test_an_interrupt_cleans_up(stage: Stage):
 def test_what_is_not_there_is_said(stage: Stage):
     done = prove(stage, "--kills", "-3")
     assert done.returncode == 2 and "--kills takes a number" in done.stderr
+    done = prove(stage, "--report", stage.dir)
+    assert done.returncode == 78 and str(stage.dir) in done.stderr
     done = prove(stage, "--dsn", "postgresql://127.0.0.1:1/none")
     assert done.returncode == 69 and "cannot connect to the database" in done.stderr
     stage.connect().execute("DO $$ BEGIN IF to_regrole('stranger') IS NULL THEN CREATE ROLE stranger "
