@@ -80,6 +80,10 @@ static int create(struct weir_wal *wal, struct weir_error *err)
     }
     wal->file = file; /* closed with the log, whatever comes */
     rc = WEIR_FAIL_AROUND(start_create_fill, fill_first(wal, file, err), err);
+    if (rc != WEIR_OK) {
+        (void)weir_error_context(err, "make %s of %llu bytes", from,
+                                 (unsigned long long)wal->segment_bytes);
+    }
     if (rc == WEIR_OK) {
         rc = WEIR_FAIL_AROUND(start_create_rename, weir_io_rename(wal->io, from, to, err),
                               err); /* M3 */

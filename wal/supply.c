@@ -277,8 +277,9 @@ static int fill(struct weir_wal *wal, struct weir_error *err)
         }
         supply->is_writing = false;
         if (supply->write.code == WEIR_ENOSPC) {
+            int sys_errno = supply->write.sys_errno; /* abandoning forgets the write */
             abandon(wal);
-            return weir_error_set_errno(err, WEIR_ENOSPC, supply->write.sys_errno,
+            return weir_error_set_errno(err, WEIR_ENOSPC, sys_errno,
                                         "no room for another log segment in %s", wal->dir);
         }
         if (supply->write.code != WEIR_OK) {

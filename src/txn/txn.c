@@ -111,14 +111,32 @@ static int read_identity(struct weir_txn *txn, struct weir_error *err)
     return rc;
 }
 
-int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_error *err)
+/* A disk too small for a first file is told with the setting that helps. */
+static int open_log(struct weir_txn *txn, struct weir_error *err)
 {
     const struct weir_wal_options options = {
         .size_bytes = sizeof(options),
-        .segment_bytes = args->log_segment_bytes,
-        .retain_bytes = args->log_retain_bytes,
-        .write_limit_us = args->log_write_limit_us,
+        .segment_bytes = txn->args.log_segment_bytes,
+        .retain_bytes = txn->args.log_retain_bytes,
+        .write_limit_us = txn->args.log_write_limit_us,
     };
+    struct weir_error cause = { 0 };
+    int rc = weir_wal_open(txn->args.io, txn->args.dir, &options, &txn->wal, &cause);
+
+    if (rc == WEIR_ENOSPC) {
+        return weir_error_set_reason(err, rc, "no_space",
+                                     "no room for a file of the log: make room, or let "
+                                     "pipeline.log.segment_bytes be less: %s",
+                                     cause.text);
+    }
+    if (rc != WEIR_OK && err != NULL) {
+        *err = cause;
+    }
+    return rc;
+}
+
+int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_error *err)
+{
     struct weir_txn *txn = calloc(1, sizeof(*txn));
     int rc;
 
@@ -140,7 +158,7 @@ int weir_txn_open(const struct weir_txn_args *args, weir_txn **ret, struct weir_
     weir_arena_init(&txn->tip.arena, 0);
     weir_arena_init(&txn->committed.arena, 0);
     weir_arena_init(&txn->rebuild_arena, 0);
-    rc = weir_wal_open(args->io, args->dir, &options, &txn->wal, err);
+    rc = open_log(txn, err);
     if (rc == WEIR_OK) {
         rc = read_identity(txn, err);
     }

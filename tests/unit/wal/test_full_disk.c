@@ -2,6 +2,9 @@
  *
  * What was acknowledged stays, what does not fit is refused with WEIR_ENOSPC and can be tried again,
  * on each real I/O backend. */
+#include <errno.h>
+#include <string.h>
+
 #include "tests/support/io_backends.h"
 #include "tests/support/small_disk.h"
 #include "tests/unit/wal/log_fixture.h"
@@ -28,7 +31,7 @@ static uint64_t append_until_full(weir_wal *wal)
     while ((rc = try_append(wal, &err)) == WEIR_OK) {
         count++;
     }
-    if (rc != WEIR_ENOSPC) {
+    if (rc != WEIR_ENOSPC || strstr(err.text, strerror(ENOSPC)) == NULL) {
         fail_msg("after %llu records: %s", (unsigned long long)count, err.text);
     }
     weir_wal_stat(wal, &stat);
@@ -108,12 +111,15 @@ static void a_log_is_made_when_there_is_room(void **state)
     struct weir_wal_options options = { .size_bytes = sizeof(options),
                                         .segment_bytes = SEGMENT_BYTES };
     struct backend backend;
+    struct weir_error err = { 0 };
     weir_wal *wal = NULL;
 
     backend_open(&backend, *state);
     small_disk_fill(SEGMENT_BYTES / 2);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(weir_wal_open(backend.io, backend.dir, &options, &wal, NULL), WEIR_ENOSPC);
+        assert_int_equal(weir_wal_open(backend.io, backend.dir, &options, &wal, &err), WEIR_ENOSPC);
+        assert_non_null(strstr(err.text, backend.dir)); /* which file, and why */
+        assert_non_null(strstr(err.text, strerror(ENOSPC)));
     }
     small_disk_free(0);
     wal = must_open(backend.io, backend.dir, SEGMENT_BYTES);

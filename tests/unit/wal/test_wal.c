@@ -380,19 +380,21 @@ static void no_space_is_waited_out(void **state)
     struct weir_io *io = sim_disk_boot(disk);
     weir_wal *wal = must_open(io, "/log", SEGMENT_BYTES);
     struct weir_wal_stat stat;
+    struct weir_error err = { 0 };
     uint64_t lsn = 0, count = 0;
     int rc = WEIR_OK;
 
     (void)state;
     sim_disk_limit(disk, 2 * SEGMENT_BYTES + 1000);
     while (rc == WEIR_OK) {
-        rc = weir_wal_append(wal, 1, bytes, sizeof(bytes), &lsn, NULL);
+        rc = weir_wal_append(wal, 1, bytes, sizeof(bytes), &lsn, &err);
         count += rc == WEIR_OK;
         if (rc == WEIR_OK) {
             assert_int_equal(weir_wal_wait(wal, lsn, NULL), WEIR_OK);
         }
     }
     assert_int_equal(rc, WEIR_ENOSPC);
+    assert_int_equal(err.sys_errno, ENOSPC);
     weir_wal_stat(wal, &stat);
     assert_true(stat.no_space);
     assert_int_equal(weir_wal_append(wal, 1, bytes, sizeof(bytes), &lsn, NULL), WEIR_ENOSPC);
