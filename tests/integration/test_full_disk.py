@@ -101,6 +101,9 @@ def test_a_kill_while_the_disk_is_full(stage: Stage, small_disk: Path):
 @pytest.fixture
 def frozen_disk(scratch: Path) -> Iterator[Path]:
     """A file system with a device of its own, which fsfreeze(8) can hold; unmounted at the end."""
+    missing = [tool for tool in ("mkfs.ext4", "mount", "fsfreeze") if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not to be had here: {', '.join(missing)}")
     image, place = scratch / "image", scratch / "device"
     place.mkdir(parents=True)
     with open(image, "wb") as file:
