@@ -197,6 +197,7 @@ static int submit(struct weir_wal *wal, struct weir_error *err)
         .durable = true,
     };
     wal->is_writing = true;
+    wal->is_looked_for = false;
     wal->writing_since_us = weir_io_mono_us(wal->io);
     wal->stat.write_count++;
     wal->stat.written_bytes += wal->writing.used_bytes;
@@ -221,10 +222,8 @@ static int complete(struct weir_wal *wal, struct weir_error *err)
                                    wal->writing.segment_number);
         return wal_fail(wal, &cause, err); /* W3 */
     }
-    if (WEIR_FAIL_POINT(log_complete_before, &cause) != WEIR_OK ||
-        wal_check_in_place(wal, wal_find_segment(wal, wal->writing.segment_number), &cause) !=
-            WEIR_OK) {
-        return wal_fail(wal, &cause, err); /* W2: no open would find these records */
+    if (WEIR_FAIL_POINT(log_complete_before, &cause) != WEIR_OK) {
+        return wal_fail(wal, &cause, err);
     }
     weir_assert(wal->writing.last_lsn > wal->durable_lsn); /* W1 */
     wal->durable_lsn = wal->writing.last_lsn;
@@ -380,6 +379,13 @@ int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
     rc = wal_supply_step(wal, err);
     if (rc != WEIR_OK) {
         return rc;
+    }
+    if (wal->is_writing && !wal->is_looked_for) {
+        wal->is_looked_for = true; /* now, while the device is at work, it costs no time */
+        if (wal_check_in_place(wal, wal_find_segment(wal, wal->writing.segment_number), &cause) !=
+            WEIR_OK) {
+            return wal_fail(wal, &cause, err); /* W2: no open would find these records */
+        }
     }
     if (weir_io_poll(wal->io, wal->is_writing && !wal->write.done ? wait_us : 0, &cause) !=
         WEIR_OK) {

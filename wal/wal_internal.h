@@ -74,6 +74,7 @@ struct weir_wal {
 
     struct wal_group waiting, writing;
     bool is_writing;
+    bool is_looked_for; /* the file of the write under way, by its name */
     bool is_stall_told;
     uint64_t writing_since_us;
     struct weir_io_write write;
