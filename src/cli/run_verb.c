@@ -107,11 +107,11 @@ int cli_run(const struct cli_args *args)
         install_handlers();
         rc = run(running, &err);
     }
-    status = rc == WEIR_OK ? EXIT_SUCCESS : cli_fail(&err);
-    cli_output_close();
+    status = rc == WEIR_OK ? EXIT_SUCCESS : cli_fail(&err); /* at once: closing may take a moment */
     /* A process that ends needs no tidy client libraries; but what they still hold open is closed
      * in order, so that the servers see an end and not a break. */
     weir_pipeline_close(running);
+    cli_output_close();
     free(text);
     return status;
 }

@@ -82,7 +82,7 @@ struct weir_engine {
     atomic_bool stop_requested;
     bool is_finished;
     bool is_caught_up;
-    uint64_t rows_read, rows_skipped, rows_dead;
+    uint64_t rows_read, rows_skipped;
     uint64_t published_batch;
     uint64_t publish_at_us;
     char trouble[256];

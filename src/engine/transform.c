@@ -101,7 +101,6 @@ int weir_bad_record(struct weir_engine *engine, const struct weir_input *input,
     case WEIR_ON_ERROR_DEAD_LETTER:
         break;
     }
-    engine->rows_dead++;
     memcpy(letter.sqlstate, why->sqlstate, sizeof(letter.sqlstate));
     return weir_txn_dead_letter(engine->txn, part, input->number, &letter, err);
 }

@@ -104,6 +104,7 @@ void weir_txn_count_drop(struct weir_txn *txn, struct weir_batch *batch, uint32_
              (long long)batch->frame.id.t, p, (unsigned long long)tally->rows,
              WEIR_STR_ARG(batch->ranges_json));
     tally->rows = tally->dead = 0; /* none of them was written */
+    batch->parts[sink][p].refused_dead = 0;
 }
 
 static int handle_event(struct weir_txn *txn, uint32_t sink, struct weir_sink_event *event,
@@ -277,6 +278,10 @@ static int isolate(struct weir_txn *txn, struct weir_batch *batch, uint32_t sink
         return weir_txn_retry(txn, &txn->sink_wait, err);
     }
     txn->status.rows_skipped += found.skipped;
+    if (found.refused > found.skipped) {
+        part->refused_dead += found.refused - found.skipped;
+        weir_letters_note(&txn->letters, txn->refusal.text);
+    }
     weir_part_move(part, WEIR_PART_AGAIN);
     if (found.refused == 0) {
         return note_fruitless_search(txn, part, err);
@@ -404,10 +409,11 @@ static int retire(struct weir_txn *txn, struct weir_batch *batch, struct weir_er
     txn->status.source_rows_committed += frame->source_rows;
     for (uint32_t i = 0; i < frame->sinks * frame->partitions; i++) {
         txn->status.rows_committed += frame->tallies[i].rows;
-        txn->status.rows_dead += frame->tallies[i].dead;
+        weir_letters_count(txn, frame->tallies[i].dead);
     }
     for (uint32_t s = 0; s < txn->args.sink_count; s++) {
         for (uint32_t p = 0; p < txn->args.partitions; p++) {
+            weir_letters_count(txn, batch->parts[s][p].refused_dead);
             txn->sinks[s].ops->rollback(txn->sinks[s].self, frame->id.batch, p);
         }
         txn->sinks[s].ops->release(txn->sinks[s].self, frame->id.batch);
@@ -449,5 +455,6 @@ int weir_txn_commit_step(struct weir_txn *txn, struct weir_error *err)
         }
         rc = WEIR_FAIL_AROUND(done_retire, retire(txn, head, err), err);
     }
+    weir_letters_tell(txn);
     return rc;
 }

@@ -190,6 +190,7 @@ void weir_txn_close(weir_txn *txn)
     if (txn == NULL) {
         return;
     }
+    weir_letters_tell_end(txn);
     for (uint32_t i = 0; i < txn->args.in_flight; i++) {
         weir_txn_forget(txn, &txn->slots[i]);
         weir_arena_fini(&txn->slots[i].arena);
@@ -474,6 +475,7 @@ int weir_txn_dead_letter(weir_txn *txn, uint32_t partition, uint32_t source,
                          const struct weir_dead_letter *letter, struct weir_error *err)
 {
     weir_assert(txn->open != NULL);
+    weir_letters_note(&txn->letters, letter->text);
     return txn->sinks[0].ops->dead_letter(txn->sinks[0].self, txn->open->frame.id.batch, partition,
                                           source, letter, err);
 }

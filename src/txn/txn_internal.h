@@ -34,6 +34,7 @@ struct weir_part {
     bool sent_as_head; /* what it was sent behind was in by then */
     bool is_dropped;   /* at_most_once: its rows are forgotten, its step is to go in without them */
     uint32_t fruitless_searches; /* one after another, for a row that the server refuses */
+    uint64_t refused_dead;       /* rows that the server refused and that became dead letters */
 };
 
 enum weir_batch_state {
@@ -81,6 +82,13 @@ struct weir_txn_sink_state {
     bool was_refused; /* by the ledger: only a look can tell what to do */
 };
 
+/* Dead letters, for those who look on. */
+struct weir_letters {
+    uint64_t untold;     /* in since the last line about them */
+    uint64_t tell_at_us; /* monotonic; 0: nothing was told yet */
+    char last_why[256];
+};
+
 struct weir_txn {
     struct weir_txn_args args;
     struct weir_digest map; /* rows find their output partition by it now */
@@ -114,6 +122,7 @@ struct weir_txn {
 
     struct weir_txn_wait sink_wait, log_wait;
     struct weir_error refusal; /* of a row, as last heard */
+    struct weir_letters letters;
 
     struct weir_txn_status status;
 };
@@ -148,6 +157,16 @@ void weir_txn_rewind(struct weir_txn *txn, enum weir_txn_phase phase);
 /* Gives back what nobody needs any more; lsn is that of the last batch that is in everywhere (0: in
  * no log, nothing happens). */
 int weir_txn_trim(struct weir_txn *txn, uint64_t lsn, struct weir_error *err);
+
+/* --- letters.c --- */
+/* Keeps why a row or record became a dead letter. */
+void weir_letters_note(struct weir_letters *letters, const char *why);
+/* So many are in. */
+void weir_letters_count(struct weir_txn *txn, uint64_t rows);
+/* A line about those since the last one, if it is time. */
+void weir_letters_tell(struct weir_txn *txn);
+/* The last line: how many there were. */
+void weir_letters_tell_end(const struct weir_txn *txn);
 
 /* --- look.c --- */
 int weir_txn_look(struct weir_txn *txn, uint32_t sink, struct weir_error *err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "tests/support/test.h"
+#include "weir/log.h"
 
 enum { TURNS_MAX = 100000 };
 
@@ -329,6 +330,16 @@ static void at_least_once_loses_nothing(void **state)
     }
 }
 
+static void count_dead_letters(void *context, enum weir_log_level level, const char *event,
+                               const char *message)
+{
+    (void)level;
+    if (strcmp(event, "dead_letters") == 0) {
+        (*(int *)context)++;
+        assert_non_null(strstr(message, "1 rows or records"));
+    }
+}
+
 /* covers: E-01 */
 static void bad_records_go_where_on_error_says(void **state)
 {
@@ -343,7 +354,9 @@ static void bad_records_go_where_on_error_says(void **state)
         struct weir_status status;
         struct weir_error err;
         size_t count = 0;
+        int lines = 0;
 
+        weir_log_set(count_dead_letters, &lines, WEIR_LOG_WARN);
         small_init(&small, &(struct small_options){ .seed = 9, .on_error = policies[i] });
         small_send(&small, 25);
         int64_t offset =
@@ -368,8 +381,12 @@ static void bad_records_go_where_on_error_says(void **state)
             assert_int_equal(letters[0].source_partition, 1);
         }
         assert_int_equal(status.rows_skipped, policies[i] == WEIR_ON_ERROR_SKIP ? 1 : 0);
+        assert_int_equal(status.rows_dead, count);
+        assert_int_equal(lines, count); /* the first one is told at once */
         free(letters);
         small_close(&process);
+        assert_int_equal(lines, 2 * count); /* and the end tells how many there were */
+        weir_log_set(NULL, NULL, WEIR_LOG_ERROR);
         small_fini(&small);
     }
 }
