@@ -1,6 +1,7 @@
 /* memory_sink.c: the client's side of the memory sink: the calls of sink.h.
  *
- * Uses     part.h for the rows of a part, memory_database.h for what the server would do.
+ * Uses     part.h for the rows of a part, memory_database.h for what the server would do, memory_ledger.c
+ *          for the calls about the ledger.
  * The answer to a commit comes by poll(), so a caller that counts on one within commit() fails here as
  * it would with a real server; what the server does may happen earlier (weir_memory_play). An eventfd wakes whoever sleeps on wait_fds().
  * K1 to K3 of sink.h. Checked by tests/contract/test_sink_contract.c. */
@@ -10,48 +11,7 @@
 
 #include "base/assert.h"
 #include "base/variant.h"
-#include "sink/memory_database.h"
-
-enum part_state {
-    PART_UNSENT,  /* rolled back or never sent: resend() or release() follow */
-    PART_SENDING, /* rows on their way; decided once the batch is finished and allowed */
-    PART_IN,
-};
-
-struct memory_part {
-    struct weir_part rows;
-    enum part_state state;
-    bool is_connected;
-    bool has_begun;       /* its transaction: it stays with its connection */
-    uint64_t life;        /* of the database, when its connection was made */
-    bool has_upserts_out; /* they are in the server, or wait there for locks */
-    bool has_rows_in;     /* its rows hold the locks of their keys */
-    bool allowed;
-    struct weir_sink_event decided; /* outcome NONE: not yet */
-    struct weir_ledger_step step;
-    struct weir_buf step_bytes; /* of the step's strings */
-};
-
-struct memory_batch {
-    uint64_t number; /* 0: the slot is free */
-    bool finished;
-    struct memory_part *parts;
-};
-
-struct memory_sink {
-    struct weir_sink_args args;
-    struct weir_memory_database *database;
-    uint8_t uuid[WEIR_UUID_BYTES];
-    uint8_t owner[WEIR_UUID_BYTES];
-    uint64_t generation;
-    bool has_control;      /* the connection of calls that are no part's ... */
-    uint64_t control_life; /* ... as memory_part.life */
-    uint64_t ledger_life;  /* of the connection by which the ledger was last read */
-    struct memory_batch batches[WEIR_SINK_SLOTS_MAX];
-    struct weir_arena scratch;
-    int event_fd;
-    bool is_rung; /* event_fd is readable */
-};
+#include "sink/memory_internal.h"
 
 static const struct weir_option_def sink_options[] = {
     { .name = "database",
@@ -141,187 +101,6 @@ static int check(void *self, struct weir_error *err)
     struct memory_sink *sink = self;
 
     return weir_memory_reach(sink->database, NULL, err);
-}
-
-/* ---- the ledger ---- */
-
-/* The server that calls reach: the one that they reached before, as long as it answers. */
-static struct weir_memory_database *control(struct memory_sink *sink)
-{
-    struct weir_memory_database *ret =
-        sink->has_control ? weir_memory_server(sink->database, sink->control_life) : NULL;
-
-    if (ret == NULL) {
-        sink->has_control = true;
-        sink->control_life = sink->database->lives;
-        ret = sink->database;
-    }
-    return ret;
-}
-
-static void read_ledger(struct memory_sink *sink, const struct weir_memory_database *server,
-                        struct weir_ledger *ret)
-{
-    weir_memory_read_ledger(server, sink->uuid, ret);
-    sink->ledger_life = sink->control_life;
-}
-
-static void stamp(struct memory_sink *sink, const struct weir_claim *claim,
-                  struct weir_ledger *ledger)
-{
-    uint64_t above =
-        claim->generation_above > ledger->generation ? claim->generation_above : ledger->generation;
-
-    ledger->generation = above + 1;
-    for (uint32_t p = 0; p < ledger->count; p++) {
-        ledger->rows[p].generation = ledger->generation;
-        memcpy(ledger->rows[p].owner, claim->owner, WEIR_UUID_BYTES);
-    }
-    memcpy(sink->uuid, ledger->uuid, WEIR_UUID_BYTES);
-    memcpy(sink->owner, claim->owner, WEIR_UUID_BYTES);
-    sink->generation = ledger->generation;
-}
-
-/* The ledger of a pipeline that the sink does not know yet. */
-static void make_ledger(const struct memory_sink *sink, const struct weir_claim *claim,
-                        struct weir_ledger *ret)
-{
-    *ret = (struct weir_ledger){ .created = true, .count = sink->args.partitions };
-    memcpy(ret->uuid, claim->uuid, WEIR_UUID_BYTES);
-    for (uint32_t p = 0; p < ret->count; p++) {
-        ret->rows[p] = (struct weir_ledger_row){ .partition = p,
-                                                 .partitions = ret->count,
-                                                 .definition = claim->definition,
-                                                 .ends = WEIR_STR("") };
-    }
-}
-
-static int check_known(const uint8_t *uuid, const struct weir_claim *claim, struct weir_error *err)
-{
-    if (uuid == NULL && claim->uuid_known) {
-        return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_missing",
-                                     "the sink knows no pipeline \"%s\"", claim->name);
-    }
-    if (uuid != NULL && claim->uuid_known && memcmp(uuid, claim->uuid, WEIR_UUID_BYTES) != 0) {
-        return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_of_another",
-                                     "the sink's pipeline \"%s\" is another one", claim->name);
-    }
-    return WEIR_OK;
-}
-
-/* Takes the rows of the ledger, as they were seen. */
-static int write_ledger(struct memory_sink *sink, const struct weir_claim *claim,
-                        struct weir_memory_database *server, const struct weir_ledger *seen,
-                        struct weir_ledger *ledger, bool is_late, struct weir_error *err)
-{
-    stamp(sink, claim, ledger);
-    if (server->waits_for_standby) {
-        return weir_error_set(err, WEIR_EAWAY, "the server waits for a standby");
-    }
-    int rc = weir_memory_write_ledger(server, claim->name, seen, ledger, is_late, err);
-    if (rc == WEIR_OK && is_late) {
-        rc = weir_error_set(err, WEIR_EAWAY, "connection lost");
-    }
-    return rc;
-}
-
-static int claim_ledger(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
-                        struct weir_error *err)
-{
-    struct memory_sink *sink = self;
-    struct weir_ledger early = { 0 };
-    struct weir_ledger seen = { 0 };
-    struct weir_ledger ledger;
-    bool is_late;
-    struct weir_memory_database *server = control(sink);
-    const uint8_t *uuid = weir_memory_pipeline_uuid(server, claim->name);
-
-    if (uuid != NULL && WEIR_VARIANT(ledger_before_claim)) {
-        weir_memory_read_ledger(server, uuid, &early);
-    }
-    int rc = weir_memory_reach(sink->database, &is_late, err);
-    uuid = weir_memory_pipeline_uuid(server, claim->name);
-    if (rc == WEIR_OK) {
-        rc = check_known(uuid, claim, err);
-    }
-    if (rc != WEIR_OK) {
-        return rc;
-    }
-    if (uuid == NULL || WEIR_VARIANT(claim_makes_ledger_anew)) {
-        make_ledger(sink, claim, &ledger);
-    } else {
-        weir_memory_terminate_others(server, uuid, claim->owner);
-        if (weir_memory_is_held(server, uuid) && !WEIR_VARIANT(claim_ignores_row_lock)) {
-            return weir_error_set(err, WEIR_EAWAY, "canceling statement due to lock timeout");
-        }
-        weir_memory_read_ledger(server, uuid, &seen);
-        ledger = seen;
-    }
-    rc = write_ledger(sink, claim, server, &seen, &ledger, is_late, err);
-    if (rc != WEIR_OK) {
-        return rc;
-    }
-    read_ledger(sink, server, ret);
-    sink->has_control = false; /* the next one goes under another name */
-    ret->created = ledger.created;
-    if (early.count != 0 && WEIR_VARIANT(ledger_before_claim)) {
-        early.generation = ret->generation;
-        *ret = early;
-    }
-    return WEIR_OK;
-}
-
-static int look(void *self, struct weir_ledger *ret, struct weir_error *err)
-{
-    struct memory_sink *sink = self;
-    int rc = weir_memory_reach(sink->database, NULL, err);
-
-    if (rc == WEIR_OK) {
-        read_ledger(sink, control(sink), ret);
-    }
-    return rc;
-}
-
-static int repartition(void *self, const struct weir_claim *claim, struct weir_ledger *ret,
-                       struct weir_error *err)
-{
-    struct memory_sink *sink = self;
-    struct weir_ledger seen;
-    struct weir_ledger ledger;
-    bool is_late;
-    int rc = weir_memory_reach(sink->database, &is_late, err);
-
-    if (rc != WEIR_OK) {
-        return rc;
-    }
-    struct weir_memory_database *server = control(sink);
-    read_ledger(sink, server, &ledger);
-    for (uint32_t p = 0; p < ledger.count; p++) {
-        if (ledger.rows[p].generation != sink->generation ||
-            memcmp(ledger.rows[p].owner, sink->owner, WEIR_UUID_BYTES) != 0) {
-            return weir_error_set(err, WEIR_EFENCED, "another instance took the ledger");
-        }
-        if (ledger.rows[p].batch != ledger.rows[0].batch ||
-            !weir_digest_equal(ledger.rows[p].plan, ledger.rows[0].plan)) {
-            return weir_error_set_reason(err, WEIR_ECONFLICT, "ledger_uneven",
-                                         "the partitions are at different batches");
-        }
-    }
-    seen = ledger;
-    ledger.count = sink->args.partitions;
-    for (uint32_t p = 0; p < ledger.count; p++) {
-        ledger.rows[p] = ledger.rows[0];
-        ledger.rows[p].partition = p;
-        ledger.rows[p].partitions = ledger.count;
-        ledger.rows[p].definition = claim->definition;
-        ledger.rows[p].rows = 0; /* of the old partitions: true of none of the new ones */
-        ledger.rows[p].output = (struct weir_digest){ 0 };
-    }
-    rc = write_ledger(sink, claim, server, &seen, &ledger, is_late, err);
-    if (rc == WEIR_OK) {
-        read_ledger(sink, server, ret);
-    }
-    return rc;
 }
 
 /* ---- batches ---- */
@@ -751,9 +530,9 @@ const struct weir_sink_ops weir_memory_sink_ops = {
     .ddl = ddl,
     .open = open_sink,
     .check = check,
-    .claim = claim_ledger,
-    .look = look,
-    .repartition = repartition,
+    .claim = weir_memory_claim,
+    .look = weir_memory_look,
+    .repartition = weir_memory_repartition,
     .begin = begin,
     .write = write_rows,
     .dead_letter = dead_letter,
