@@ -41,8 +41,9 @@ int cli_fail(const struct weir_error *err);
 
 /* --- output.c: stderr ----------------------------------------------------------------------- */
 
-/* Text for people when stderr is a terminal, JSON lines otherwise. Call first. */
-void cli_output_open(bool want_progress);
+/* Text for people when stderr is a terminal, JSON lines otherwise. Call first. is_log: whatever ends
+ * the run is such a line, too, and not told as a compiler would. */
+void cli_output_open(bool is_log, bool want_progress);
 /* Once a second: a progress line, redrawn in place on a terminal. */
 void cli_output_progress(const char *pipeline, const struct weir_status *status);
 /* Ends a progress line that is being redrawn. */

@@ -27,6 +27,7 @@ enum {
 
 static struct {
     bool is_terminal;
+    bool is_log; /* a log collector reads it, errors too */
     bool want_progress;
     atomic_bool line_is_open; /* a progress line stands on the terminal */
     atomic_uint dropped;      /* lines since the last one that was taken */
@@ -170,9 +171,10 @@ static void print_line(void *context, enum weir_log_level level, const char *eve
 
 /* --- For the verbs -------------------------------------------------------------------------- */
 
-void cli_output_open(bool want_progress)
+void cli_output_open(bool is_log, bool want_progress)
 {
     output.is_terminal = isatty(STDERR_FILENO) != 0;
+    output.is_log = is_log && !output.is_terminal;
     output.want_progress = want_progress;
     (void)clock_gettime(CLOCK_MONOTONIC, &output.last);
     weir_log_set(print_line, NULL, WEIR_LOG_INFO);
@@ -260,9 +262,10 @@ void cli_output_close(void)
 int cli_fail(const struct weir_error *err)
 {
     struct line line = { .len = 0 };
+    const char *fallback = err->code == WEIR_ECONFIG ? "config" : "failed";
 
     cli_output_close();
-    if (err->code == WEIR_ECONFIG) {
+    if (err->code == WEIR_ECONFIG && !output.is_log) {
         /* What is wrong with a pipeline file is several lines, as of a compiler. */
         (void)fprintf(stderr, "%s\n", err->text);
     } else if (output.is_terminal) {
@@ -271,7 +274,7 @@ int cli_fail(const struct weir_error *err)
         put(&line, "\n");
         emit(&line, LAST_WORD_WAIT_MS);
     } else {
-        put_message(&line, WEIR_LOG_ERROR, err->reason[0] != '\0' ? err->reason : "failed",
+        put_message(&line, WEIR_LOG_ERROR, err->reason[0] != '\0' ? err->reason : fallback,
                     err->text);
         put(&line, ",\"code\":\"%s\"}\n", weir_error_name(err->code));
         emit(&line, LAST_WORD_WAIT_MS);

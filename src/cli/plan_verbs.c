@@ -48,11 +48,12 @@ int cli_read_file(const struct cli_args *args, struct weir_pipeline_file *ret, c
     FILE *stream = is_stdin ? stdin : fopen(path, "re");
     char *text = stream == NULL ? NULL : read_stream(stream, &bytes);
     if (text == NULL) {
-        (void)fprintf(stderr, "weir: cannot read %s: %s\n", path, strerror(errno));
+        struct weir_error err;
+        (void)weir_error_set(&err, WEIR_ECONFIG, "weir: cannot read %s: %s", path, strerror(errno));
         if (stream != NULL && !is_stdin) {
             (void)fclose(stream); /* read only: nothing can be lost */
         }
-        return weir_error_exit_status(WEIR_ECONFIG);
+        return cli_fail(&err);
     }
     if (!is_stdin) {
         (void)fclose(stream);
@@ -112,6 +113,7 @@ int cli_validate(const struct cli_args *args)
 
 int cli_check(const struct cli_args *args)
 {
+    cli_output_open(false, false); /* what fits, but may hurt, is told in lines */
     return with_file(args, check);
 }
 

@@ -94,14 +94,15 @@ int cli_run(const struct cli_args *args)
     struct weir_pipeline_file file;
     struct weir_error err = { 0 };
     char *text = NULL;
-    int status = cli_read_file(args, &file, &text);
+    int status;
     int rc;
 
+    ignore_broken_pipes();
+    cli_output_open(true, !args->no_progress);
+    status = cli_read_file(args, &file, &text);
     if (status != 0) {
         return status;
     }
-    ignore_broken_pipes();
-    cli_output_open(!args->no_progress);
     rc = weir_pipeline_open(&file, &options, &running, &err);
     if (rc == WEIR_OK) {
         install_handlers();

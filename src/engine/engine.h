@@ -38,6 +38,8 @@ void weir_engine_request_stop(weir_engine *engine);
 bool weir_engine_is_finished(const weir_engine *engine);
 void weir_engine_status(weir_engine *engine, struct weir_status *ret);
 
+/* Checks what a plan cannot know of its sinks' options; connects to nothing. */
+int weir_engine_validate(const struct weir_plan *plan, struct weir_error *err);
 /* Connects to sources and sinks and checks that they fit; writes nothing. */
 int weir_engine_check(const struct weir_plan *plan, struct weir_error *err);
 /* Appends the SQL that makes ledgers and tables of all sinks. */

@@ -91,35 +91,55 @@ static int check_sources(const struct weir_plan *plan, struct weir_error *err)
     return WEIR_OK;
 }
 
-int weir_engine_check(const struct weir_plan *plan, struct weir_error *err)
+/* Opens a sink, connects it where that is wanted, and closes it. */
+static int check_sink(const struct weir_plan *plan, uint32_t sink, bool connect,
+                      struct weir_error *err)
 {
+    const struct weir_sink_ops *ops = plan->sinks[sink].ops;
+    struct weir_sink_args args;
     struct weir_arena arena;
-    int rc = check_sources(plan, err);
+    void *self = NULL;
 
     weir_arena_init(&arena, 0);
-    for (uint32_t s = 0; rc == WEIR_OK && s < plan->sink_count; s++) {
-        struct weir_sink_args args;
-        void *self = NULL;
-        rc = weir_outputs_args(plan, s, &arena, &args, err);
-        args.describe_partition = describe_nothing;
-        if (rc == WEIR_OK) {
-            rc = plan->sinks[s].ops->open(&args, &self, err);
-        }
-        if (rc == WEIR_OK) {
-            rc = plan->sinks[s].ops->check(self, err);
-        }
-        if (self != NULL) {
-            plan->sinks[s].ops->close(self);
-        }
+    int rc = weir_outputs_args(plan, sink, &arena, &args, err);
+    args.describe_partition = describe_nothing;
+    if (rc == WEIR_OK) {
+        rc = ops->open(&args, &self, err);
+    }
+    if (rc == WEIR_OK && connect) {
+        rc = ops->check(self, err);
+    }
+    if (self != NULL) {
+        ops->close(self);
     }
     weir_arena_fini(&arena);
+    return rc;
+}
+
+int weir_engine_validate(const struct weir_plan *plan, struct weir_error *err)
+{
+    int rc = WEIR_OK;
+
+    for (uint32_t s = 0; rc == WEIR_OK && s < plan->sink_count; s++) {
+        rc = check_sink(plan, s, false, err);
+    }
+    return rc;
+}
+
+int weir_engine_check(const struct weir_plan *plan, struct weir_error *err)
+{
+    int rc = check_sources(plan, err);
+
+    for (uint32_t s = 0; rc == WEIR_OK && s < plan->sink_count; s++) {
+        rc = check_sink(plan, s, true, err);
+    }
     return rc;
 }
 
 int weir_engine_ddl(const struct weir_plan *plan, struct weir_buf *ret, struct weir_error *err)
 {
     struct weir_arena arena;
-    int rc = WEIR_OK;
+    int rc = weir_engine_validate(plan, err);
 
     weir_arena_init(&arena, 0);
     for (uint32_t s = 0; rc == WEIR_OK && s < plan->sink_count; s++) {

@@ -68,6 +68,9 @@ int weir_validate(const struct weir_pipeline_file *file, struct weir_error *err)
     struct weir_plan *plan = NULL;
     int rc = read_plan(file, &plan, err);
 
+    if (rc == WEIR_OK) {
+        rc = weir_engine_validate(plan, err);
+    }
     weir_plan_free(plan);
     return rc;
 }

@@ -249,6 +249,17 @@ static int sync_parent(const char *path, struct weir_error *err)
     return posix_sync_dir(NULL, parent, err);
 }
 
+/* A system call says that the directory of the data cannot be used. */
+static int refuse_dir(struct weir_error *err, int sys_errno, const char *verb, const char *path)
+{
+    int rc = posix_fail(err, sys_errno, verb, path);
+
+    if (err != NULL) {
+        (void)snprintf(err->reason, sizeof(err->reason), "data_dir");
+    }
+    return rc;
+}
+
 int posix_make_dir(void *self, const char *path, struct weir_error *err)
 {
     struct stat stat;
@@ -258,10 +269,10 @@ int posix_make_dir(void *self, const char *path, struct weir_error *err)
         return sync_parent(path, err);
     }
     if (errno != EEXIST) {
-        return posix_fail(err, errno, "make directory", path);
+        return refuse_dir(err, errno, "make directory", path);
     }
     if (lstat(path, &stat) != 0) {
-        return posix_fail(err, errno, "stat", path);
+        return refuse_dir(err, errno, "stat", path);
     }
     if (S_ISLNK(stat.st_mode)) {
         return weir_error_set_reason(err, WEIR_ECONFIG, "data_dir",
@@ -339,7 +350,7 @@ int posix_lock_dir(void *self, const char *path, struct weir_io_lock **ret, stru
         fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
-        return posix_fail(err, errno, "open", name);
+        return refuse_dir(err, errno, "open", name);
     }
     /* flock belongs to the open file: a second open in this very process is shut out as well,
      * which a lock by fcntl would let through (and drop at the first close). */

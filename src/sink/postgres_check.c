@@ -5,6 +5,7 @@
  * Checked by tests/contract/test_postgres_sink.c. */
 #include <stdlib.h>
 
+#include "base/log_line.h"
 #include "sink/postgres_internal.h"
 
 /* Columns of the answer to columns_sql. */
@@ -23,6 +24,8 @@ enum {
     TABLE_KIND,
     TABLE_USAGE,
     TABLE_ROW_SECURITY,
+    SCHEMA_NAME, /* these two quoted as SQL wants them */
+    ROLE_NAME,
 };
 
 static const char columns_sql[] =
@@ -35,7 +38,8 @@ static const char columns_sql[] =
     " pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE'),"
     " pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'),"
     " coalesce(l.collisdeterministic, true), c.relkind,"
-    " pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.row_security_active(c.oid)"
+    " pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.row_security_active(c.oid),"
+    " pg_catalog.quote_ident(n.nspname), pg_catalog.quote_ident(current_user)"
     " FROM pg_catalog.pg_class AS c"
     " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
     " JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
@@ -100,8 +104,9 @@ static int check_table_kind(const struct weir_postgres_sink *sink, uint32_t t,
     if (!is_true(result, 0, TABLE_USAGE)) {
         return weir_error_set_reason(err, WEIR_ESCHEMA, "no_privilege",
                                      "no privilege on the schema of %s in %s; run: GRANT USAGE ON "
-                                     "SCHEMA ... TO this role",
-                                     name, sink->target);
+                                     "SCHEMA %s TO %s",
+                                     name, sink->target, PQgetvalue(result, 0, SCHEMA_NAME),
+                                     PQgetvalue(result, 0, ROLE_NAME));
     }
     if (is_true(result, 0, TABLE_ROW_SECURITY)) {
         return weir_error_set_reason(
@@ -111,6 +116,23 @@ static int check_table_kind(const struct weir_postgres_sink *sink, uint32_t t,
             name, sink->target);
     }
     return WEIR_OK;
+}
+
+/* Texts of any length may fit, so a column that takes only short ones is no misfit. */
+static void warn_if_narrow(const struct weir_postgres_sink *sink, uint32_t t,
+                           const struct weir_sink_column *column, const PGresult *result, int row)
+{
+    int32_t typmod = (int32_t)strtol(PQgetvalue(result, row, COLUMN_TYPMOD), NULL, 10);
+
+    if (weir_type_is_text(column->type.id) && typmod != -1 &&
+        (column->type.typmod == -1 || column->type.typmod > typmod)) {
+        weir_log(
+            WEIR_LOG_WARN, "column_narrow",
+            "column \"%s\" of %s in %s is %s: a longer text is refused, and on_error says what "
+            "becomes of its row",
+            column->name, sink->tables[t].quoted, sink->target,
+            PQgetvalue(result, row, COLUMN_TYPE));
+    }
 }
 
 static int check_column(const struct weir_postgres_sink *sink, uint32_t t, uint32_t c,
@@ -151,10 +173,12 @@ static int check_column(const struct weir_postgres_sink *sink, uint32_t t, uint3
          (!is_true(result, row, COLUMN_UPDATE) || !is_true(result, row, COLUMN_SELECT)))) {
         return weir_error_set_reason(err, WEIR_ESCHEMA, "no_privilege",
                                      "no privilege to write column \"%s\" of %s in %s; run: GRANT "
-                                     "%s ON %s TO this role",
+                                     "%s ON %s TO %s",
                                      column->name, name, sink->target,
-                                     updates ? "SELECT, INSERT, UPDATE" : "INSERT", name);
+                                     updates ? "SELECT, INSERT, UPDATE" : "INSERT", name,
+                                     PQgetvalue(result, row, ROLE_NAME));
     }
+    warn_if_narrow(sink, t, column, result, row);
     return WEIR_OK;
 }
 

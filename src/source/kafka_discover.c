@@ -138,8 +138,9 @@ static int first_view(struct kafka_source *self, struct kafka_view *ret, struct 
         }
         kafka_view_fini(ret);
         if (kafka_clock_us() >= deadline) {
-            return weir_error_set(err, WEIR_ECONFIG, "there is no topic \"%s\" at %.*s",
-                                  client->topics[missing].name, WEIR_STR_ARG(self->config.brokers));
+            return weir_error_set_reason(
+                err, WEIR_ECONFIG, "topic_missing", "there is no topic \"%s\" at %.*s",
+                client->topics[missing].name, WEIR_STR_ARG(self->config.brokers));
         }
         (void)usleep(100000); /* an interrupted sleep only asks sooner */
     }

@@ -16,6 +16,7 @@ import pytest
 import ledger
 import pipelines
 import weir_process
+from orders import TARGET_COLUMNS
 from stage import Stage
 from topics import Topic
 from weir_process import wait_until
@@ -63,6 +64,28 @@ def test_validate_needs_no_server(stage: Stage):
     done = weir_process.run("validate", stage.order_file(), env={"KAFKA": "127.0.0.1:1", "PG_DSN":
                             "postgresql://nobody@127.0.0.1:1/none"})
     assert done.returncode == DONE, text_of(done)
+
+
+def test_a_string_that_is_no_dsn_is_found_without_a_server(stage: Stage):
+    for verb in ("validate", "ddl"):
+        done = weir_process.run(verb, stage.order_file(), env={"KAFKA": "127.0.0.1:1",
+                                                               "PG_DSN": "postgresql://h/d?nonsense=1"})
+        assert done.returncode == PIPELINE and "not a connection string" in done.stderr, text_of(done)
+
+
+def test_a_column_for_short_texts_is_warned_of_and_its_dead_letters_are_told(stage: Stage):
+    columns = TARGET_COLUMNS.replace("customer text", "customer varchar(1)")
+    stage.connect().execute(f"CREATE TABLE public.orders ({columns})")
+    stage.send(100)
+    path = stage.order_file(source_options={"on_error": "dead_letter"},
+                            target_options={"create_table": False})
+    done = invoke(stage, "check", path)
+    assert done.returncode == DONE and '"column_narrow"' in done.stderr, text_of(done)
+    weir = stage.weir(path)
+    weir.finish()
+    told = weir.events("dead_letters")
+    assert "100 rows" in told[-1]["message"] and "too long" in told[-1]["message"], weir.text()
+    assert len(told) >= 2, weir.text()
 
 
 MISTAKES = [
@@ -113,6 +136,27 @@ def test_wrong_library_options_are_refused_before_anything_starts(stage: Stage):
     for verb in ("check", "run"):
         done = invoke(stage, verb, stage.file(text))
         assert done.returncode == PIPELINE and "no.such.thing" in done.stderr, text_of(done)
+
+
+def test_what_fails_before_the_run_is_a_line_with_its_reason(stage: Stage, scratch):
+    link, shared, plain = scratch / "link.weir", scratch / "shared.weir", scratch / "plain.weir"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link.symlink_to(shared)
+    plain.write_text("")
+    good, gone = stage.order_file(), stage.file(pipelines.order_pipeline("not_there"), "gone.sql")
+    stage.make_topic()
+    for reason, arguments, environment in (
+            ("data_dir", ["--data", link, good], {}), ("data_dir", ["--data", shared, good], {}),
+            ("data_dir", ["--data", plain, good], {}),
+            ("data_dir", ["--data", scratch / "no" / "such.weir", good], {}),
+            ("config", [good], {"PG_DSN": "postgresql://h/d?nonsense=1"}),
+            ("config", [stage.file("SELEC;", "wrong.sql")], {}),
+            ("config", [scratch / "nothing.sql"], {}), ("topic_missing", [gone], {})):
+        done = weir_process.run("run", *arguments, env={**stage.environment(), **environment},
+                                timeout_s=60)
+        last = json.loads(done.stderr.splitlines()[-1])
+        assert last["event"] == reason and last["code"].startswith("WEIR_E"), text_of(done)
 
 
 def test_a_missing_variable_says_what_to_set(stage: Stage):
