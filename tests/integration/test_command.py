@@ -154,7 +154,7 @@ def test_what_fails_before_the_run_is_a_line_with_its_reason(stage: Stage, scrat
             ("config", [stage.file("SELEC;", "wrong.sql")], {}),
             ("config", [scratch / "nothing.sql"], {}), ("topic_missing", [gone], {})):
         done = weir_process.run("run", *arguments, env={**stage.environment(), **environment},
-                                timeout_s=60)
+                                timeout_s=60, cwd=scratch)
         last = json.loads(done.stderr.splitlines()[-1])
         assert last["event"] == reason and last["code"].startswith("WEIR_E"), text_of(done)
 
