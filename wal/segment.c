@@ -127,7 +127,8 @@ int wal_reader_open(struct weir_io *io, const char *dir, uint64_t number, struct
     wal_segment_path(dir, number, path);
     int rc = weir_io_file_open(io, path, WEIR_IO_READ | WEIR_IO_DIRECT, &reader.file, err);
     if (rc == WEIR_OK) {
-        rc = weir_io_size(io, reader.file, &reader.file_bytes, err);
+        bool is_named;
+        rc = weir_io_size(io, reader.file, &reader.file_bytes, &is_named, err);
     }
     if (rc != WEIR_OK) {
         wal_reader_close(&reader);

@@ -4,7 +4,7 @@
  * at once, else when that write is done. So one write carries what came meanwhile, and nobody
  * waits for company.
  *
- * Uses     io/io.h; repair.c, supply.c.
+ * Uses     io/io.h; repair.c, supply.c, watch.c.
  * W1  Records become durable in order: groups are written one after another.
  * W3  A failed write is final: do not try again. The kernel may have marked the pages clean, so a
  *     second try could succeed for bytes that never reached the device, and we would acknowledge
@@ -15,7 +15,6 @@
  * test_failing_steps.c. */
 #include "wal/wal_internal.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,6 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/fail_point.h"
-#include "base/log_line.h"
 #include "base/variant.h"
 
 /* --- Failure -------------------------------------------------------------------------------- */
@@ -49,52 +47,6 @@ int wal_failed_before(const struct weir_wal *wal, struct weir_error *err)
     }
     return weir_error_set_errno(err, WEIR_EIO, wal->failure.sys_errno, "the log has failed: %s",
                                 wal->failure.text);
-}
-
-int wal_check_answer(struct weir_wal *wal, const struct weir_io_write *write, uint64_t since_us,
-                     struct weir_error *err)
-{
-    enum { TELL_AFTER_US = 10 * 1000 * 1000 };
-    uint64_t for_us = weir_io_mono_us(wal->io) - since_us;
-    struct weir_error cause = { 0 };
-
-    if (write->done) {
-        return WEIR_OK;
-    }
-    if (for_us >= TELL_AFTER_US && !wal->is_stall_told) {
-        wal->is_stall_told = true; /* of this log, until a write of records is done */
-        weir_log(WEIR_LOG_WARN, "log_stalled",
-                 "%s: the device has not answered a write for %" PRIu64 " s", wal->dir,
-                 for_us / 1000000);
-    }
-    if (wal->write_limit_us == 0 || for_us < wal->write_limit_us) {
-        return WEIR_OK;
-    }
-    wal->is_stalled = true;
-    (void)weir_error_set(&cause, WEIR_EIO,
-                         "%s: the device has not answered a write of %zu bytes for %" PRIu64 " s",
-                         wal->dir, write->bytes, for_us / 1000000);
-    cause.sys_errno = ETIMEDOUT;
-    return wal_fail(wal, &cause, err);
-}
-
-int wal_check_in_place(struct weir_wal *wal, const struct wal_segment *segment,
-                       struct weir_error *err)
-{
-    char path[WEIR_IO_PATH_BYTES_MAX];
-    struct weir_error cause = { 0 };
-    uint64_t bytes = 0;
-
-    wal_segment_path(wal->dir, segment->number, path);
-    int rc = weir_io_size_of(wal->io, path, &bytes, &cause);
-    if (rc == WEIR_OK ? bytes >= segment->bytes : cause.sys_errno != ENOENT) {
-        return WEIR_OK;
-    }
-    return weir_error_set_reason(
-        err, WEIR_ECORRUPT, "log_corrupt",
-        "%s was %s by somebody while it was in use: put the file back from a copy, or move the "
-        "directory away and let the ledger say where to go on",
-        path, rc == WEIR_OK ? "cut" : "removed");
 }
 
 struct wal_segment *wal_find_segment(struct weir_wal *wal, uint64_t number)
@@ -382,8 +334,7 @@ int weir_wal_poll(weir_wal *wal, uint64_t wait_us, uint64_t *ret_durable_lsn,
     }
     if (wal->is_writing && !wal->is_looked_for) {
         wal->is_looked_for = true; /* now, while the device is at work, it costs no time */
-        if (wal_check_in_place(wal, wal_find_segment(wal, wal->writing.segment_number), &cause) !=
-            WEIR_OK) {
+        if (wal_check_write(wal, &cause) != WEIR_OK) {
             return wal_fail(wal, &cause, err); /* W2: no open would find these records */
         }
     }

@@ -74,7 +74,7 @@ struct weir_wal {
 
     struct wal_group waiting, writing;
     bool is_writing;
-    bool is_looked_for; /* the file of the write under way, by its name */
+    bool is_looked_for; /* the file of the write under way */
     bool is_stall_told;
     uint64_t writing_since_us;
     struct weir_io_write write;
@@ -97,15 +97,20 @@ int wal_fail(struct weir_wal *wal, const struct weir_error *cause, struct weir_e
 /* Says again why the log has failed. */
 int wal_failed_before(const struct weir_wal *wal, struct weir_error *err);
 
+/* --- watch.c --- */
 /* Fails when a write, which is under way since then, is so for too long.
  * Fails  WEIR_EIO, final. */
 int wal_check_answer(struct weir_wal *wal, const struct weir_io_write *write, uint64_t since_us,
                      struct weir_error *err);
-/* Finds out whether a segment of this log is still there under its name, as long as it was. A check
- * that cannot be made says nothing.
- * Fails  WEIR_ECORRUPT. */
+/* Find out whether a segment of this log is still there, as long as it was. A check that cannot be made
+ * says nothing. wal_check_write() looks at the file of the write under way, wherever it was moved to;
+ * wal_check_in_place() for a name.
+ * Fail   WEIR_ECORRUPT. */
+int wal_check_write(struct weir_wal *wal, struct weir_error *err);
 int wal_check_in_place(struct weir_wal *wal, const struct wal_segment *segment,
                        struct weir_error *err);
+
+/* --- wal.c --- */
 struct wal_segment *wal_find_segment(struct weir_wal *wal, uint64_t number);
 
 /* weir_wal_append() that also takes the log's own type. */

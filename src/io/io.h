@@ -72,7 +72,8 @@ struct weir_io_ops {
     int (*poll)(void *self, uint64_t wait_us, struct weir_error *err);
     int (*fd)(void *self);
     int (*sync)(void *self, struct weir_io_file *file, struct weir_error *err);
-    int (*size)(void *self, struct weir_io_file *file, uint64_t *ret_bytes, struct weir_error *err);
+    int (*size)(void *self, struct weir_io_file *file, uint64_t *ret_bytes, bool *ret_is_named,
+                struct weir_error *err);
     int (*size_of)(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err);
     int (*rename)(void *self, const char *from, const char *to, struct weir_error *err);
     int (*unlink)(void *self, const char *path, struct weir_error *err);
@@ -180,10 +181,12 @@ WEIR_MUST_CHECK static inline int weir_io_sync(struct weir_io *io, struct weir_i
     return io->ops->sync(io->self, file, err);
 }
 
+/* *ret_is_named: some name leads to it still; false when somebody has removed it. */
 WEIR_MUST_CHECK static inline int weir_io_size(struct weir_io *io, struct weir_io_file *file,
-                                               uint64_t *ret_bytes, struct weir_error *err)
+                                               uint64_t *ret_bytes, bool *ret_is_named,
+                                               struct weir_error *err)
 {
-    return io->ops->size(io->self, file, ret_bytes, err);
+    return io->ops->size(io->self, file, ret_bytes, ret_is_named, err);
 }
 
 /* The length of the file that a name leads to now, whichever file that is; follows no symbolic link.

@@ -162,7 +162,8 @@ int posix_sync(void *self, struct weir_io_file *handle, struct weir_error *err)
     return fdatasync(file->fd) == 0 ? WEIR_OK : posix_fail(err, errno, "sync", file->path);
 }
 
-int posix_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes, struct weir_error *err)
+int posix_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes, bool *ret_is_named,
+               struct weir_error *err)
 {
     struct posix_file *file = posix_file_of(handle);
     struct stat stat;
@@ -172,6 +173,7 @@ int posix_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes, str
         return posix_fail(err, errno, "stat", file->path);
     }
     *ret_bytes = (uint64_t)stat.st_size;
+    *ret_is_named = stat.st_nlink != 0;
     return WEIR_OK;
 }
 

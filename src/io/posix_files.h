@@ -29,7 +29,8 @@ void posix_close(void *self, struct weir_io_file *file);
 int posix_read_at(void *self, struct weir_io_file *file, uint64_t at, void *data, size_t bytes,
                   size_t *ret_bytes, struct weir_error *err);
 int posix_sync(void *self, struct weir_io_file *file, struct weir_error *err);
-int posix_size(void *self, struct weir_io_file *file, uint64_t *ret_bytes, struct weir_error *err);
+int posix_size(void *self, struct weir_io_file *file, uint64_t *ret_bytes, bool *ret_is_named,
+               struct weir_error *err);
 int posix_size_of(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err);
 int posix_rename(void *self, const char *from, const char *to, struct weir_error *err);
 int posix_unlink(void *self, const char *path, struct weir_error *err);

@@ -203,15 +203,20 @@ static int sim_sync(void *self, struct weir_io_file *handle, struct weir_error *
 }
 
 static int sim_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes,
-                    struct weir_error *err)
+                    bool *ret_is_named, struct weir_error *err)
 {
     struct sim_process *process = self;
     struct sim_file *file = (struct sim_file *)handle;
+    const struct names *seen = &process->disk->seen;
 
     if (!process->alive) {
         return fail(err, EIO, "stat", file->path);
     }
     *ret_bytes = file->inode->seen_bytes;
+    *ret_is_named = false;
+    for (size_t i = 0; i < seen->count && !*ret_is_named; i++) {
+        *ret_is_named = seen->items[i].inode == file->inode;
+    }
     return WEIR_OK;
 }
 

@@ -38,6 +38,7 @@ static void bytes_come_back(void **state)
     struct backend backend;
     struct weir_io_file *file;
     uint64_t size;
+    bool is_named = false;
     size_t got;
 
     backend_open(&backend, *state);
@@ -47,8 +48,9 @@ static void bytes_come_back(void **state)
     uint8_t *data = weir_io_alloc(8192);
     memset(data, 'a', 8192);
     assert_int_equal(weir_io_write_at(backend.io, file, 4096, data, 8192, true, NULL), WEIR_OK);
-    assert_int_equal(weir_io_size(backend.io, file, &size, NULL), WEIR_OK);
+    assert_int_equal(weir_io_size(backend.io, file, &size, &is_named, NULL), WEIR_OK);
     assert_int_equal(size, 12288);
+    assert_true(is_named);
     memset(data, 'b', 8192);
     assert_int_equal(weir_io_read_at(backend.io, file, 8192, data, 8192, &got, NULL), WEIR_OK);
     assert_int_equal(got, 4096); /* the file ends there */
@@ -58,6 +60,9 @@ static void bytes_come_back(void **state)
     assert_int_equal(data[100], 0); /* a hole */
     assert_int_equal(weir_io_sync(backend.io, file, NULL), WEIR_OK);
     assert_int_equal(weir_io_sync_dir(backend.io, backend.dir, NULL), WEIR_OK);
+    assert_int_equal(weir_io_unlink(backend.io, in(&backend, "a"), NULL), WEIR_OK);
+    assert_int_equal(weir_io_size(backend.io, file, &size, &is_named, NULL), WEIR_OK);
+    assert_false(is_named);
     weir_io_file_close(backend.io, file);
     free(data);
     backend_close(&backend);

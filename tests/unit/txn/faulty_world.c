@@ -53,8 +53,9 @@ DISK_CALL(write_start, (void *self, struct weir_io_write *write, struct weir_err
           (self, write, err))
 DISK_CALL(sync, (void *self, struct weir_io_file *file, struct weir_error *err), (self, file, err))
 DISK_CALL(size,
-          (void *self, struct weir_io_file *file, uint64_t *ret_bytes, struct weir_error *err),
-          (self, file, ret_bytes, err))
+          (void *self, struct weir_io_file *file, uint64_t *ret_bytes, bool *ret_is_named,
+           struct weir_error *err),
+          (self, file, ret_bytes, ret_is_named, err))
 DISK_CALL(rename, (void *self, const char *from, const char *to, struct weir_error *err),
           (self, from, to, err))
 DISK_CALL(unlink, (void *self, const char *path, struct weir_error *err), (self, path, err))
