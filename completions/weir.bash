@@ -2,6 +2,7 @@
 # weir.bash: completes the weir command in bash.
 #
 # Uses     complete, compgen and compopt of bash 4.4; the bash-completion package is not needed.
+# Whether it knows every option, fault and setting of the program is found by ./dev lint docs.
 # Try it:  . completions/weir.bash; packages install it as share/bash-completion/completions/weir.
 
 _weir() {
@@ -10,7 +11,7 @@ _weir() {
     local settings=
     local name
     for name in name delivery trigger batch_rows batch_bytes output_partitions partition_by \
-        retry_limit log.segment_bytes log.retain_bytes; do
+        retry_limit log.segment_bytes log.retain_bytes log.write_limit log.allow_not_durable; do
         settings+="pipeline.$name= "
     done
     COMPREPLY=()
@@ -33,8 +34,14 @@ _weir() {
             return
             ;;
         --faults)
-            _weir_words 'all kill kill-start kill-drain freeze dir-lost dir-old dir-cloned pg-cut pg-restart
-                kafka-restart' "$word"
+            _weir_words 'all net kill kill-start kill-drain fail-point freeze dir-lost dir-old dir-cloned
+                disk-full pg-cut pg-restart kafka-restart net-reset-broker net-close-broker
+                net-black-hole-broker net-no-replies-broker net-no-requests-broker net-delay-broker
+                net-trickle-broker net-refuse-broker net-hang-broker net-flap-broker net-hold-broker
+                net-change-broker net-reset-database net-close-database net-black-hole-database
+                net-no-replies-database net-no-requests-database net-delay-database net-trickle-database
+                net-refuse-database net-hang-database net-flap-database net-hold-database
+                net-change-database' "$word"
             return
             ;;
         --set)

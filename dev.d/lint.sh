@@ -85,8 +85,27 @@ lint_docs() {
     build_program >/dev/null
     "$WEIR" reference | diff -u "$ROOT/docs/REFERENCE.md" - >&2 ||
         die "docs/REFERENCE.md is not what the program says: run ./dev docs"
+    lint_completions || die "completions/weir.bash lacks what is named above"
     proof page | diff -u "$ROOT/docs/PROOF.md" - >&2 ||
         die "docs/PROOF.md is not what tests/proof/ says: run ./dev docs"
+}
+
+# completions/weir.bash knows every option and fault of `weir prove`, and every setting of a pipeline.
+lint_completions() {
+    local word missing=0
+    local -a words
+    mapfile -t words < <(
+        "$WEIR" prove --help | grep -o -e '--[a-z-]*'
+        "$WEIR" prove --faults '?' 2>&1 | sed 's/.*there are: //; s/, /\n/g'
+        "$WEIR" reference | sed -n 's/^| .pipeline\.\([a-z_.]*\). .*/\1/p'
+    )
+    ((${#words[@]} >= 50)) || die "the program does not tell its options, faults and settings"
+    for word in "${words[@]}"; do
+        tr -s " ';" '\n' <"$ROOT/completions/weir.bash" | grep -qxF -e "$word" && continue
+        printf 'completions/weir.bash does not know %s\n' "$word" >&2
+        missing=1
+    done
+    return $missing
 }
 
 # Tags of tests name faults that there are, and docs/FAULTS.md is made from them.

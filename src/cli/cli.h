@@ -2,6 +2,7 @@
 #ifndef WEIR_CLI_CLI_H
 #define WEIR_CLI_CLI_H
 
+#include "weir/log.h"
 #include "weir/pipeline.h"
 
 enum { EXIT_USAGE = 2, CLI_SETTINGS_MAX = 64 };
@@ -44,6 +45,9 @@ int cli_fail(const struct weir_error *err);
 /* Text for people when stderr is a terminal, JSON lines otherwise. Call first. is_log: whatever ends
  * the run is such a line, too, and not told as a compiler would. */
 void cli_output_open(bool is_log, bool want_progress);
+/* A line of the command's own, as of the library's log. */
+void cli_output_line(enum weir_log_level level, const char *event, const char *fmt, ...)
+    WEIR_PRINTF(3, 4);
 /* Once a second: a progress line, redrawn in place on a terminal. */
 void cli_output_progress(const char *pipeline, const struct weir_status *status);
 /* Ends a progress line that is being redrawn. */

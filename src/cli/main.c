@@ -166,6 +166,7 @@ static bool read_args(const struct verb *verb, int argc, char **argv, struct cli
 
 int main(int argc, char **argv)
 {
+    static char name[64]; /* what getopt puts before its complaints */
     struct cli_args args = { 0 };
     bool want_help = false;
 
@@ -183,6 +184,8 @@ int main(int argc, char **argv)
         if (strcmp(args.verb, verbs[i].name) != 0) {
             continue;
         }
+        (void)snprintf(name, sizeof(name), "weir %s", args.verb);
+        argv[1] = name;
         if (verbs[i].help == NULL) {
             args.raw_arguments = argv + 1;
             args.argument_count = argc - 1;

@@ -169,6 +169,17 @@ static void print_line(void *context, enum weir_log_level level, const char *eve
     emit(&line, 0);
 }
 
+void cli_output_line(enum weir_log_level level, const char *event, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    print_line(NULL, level, event, text);
+}
+
 /* --- For the verbs -------------------------------------------------------------------------- */
 
 void cli_output_open(bool is_log, bool want_progress)

@@ -1,19 +1,19 @@
 /* run_verb.c: `weir run`: a pipeline until it is told to stop.
  *
- * SIGTERM and SIGINT finish the open batch; a second SIGINT stops at once, which loses nothing: the
- * next start recovers as after a crash. */
+ * SIGTERM and SIGINT finish the open batch, unless that would take long; a second SIGINT stops at
+ * once. Neither loses anything: the next start recovers as after a crash. */
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "weir/log.h"
 
 enum {
     TURN_US = 200 * 1000,
     PROGRESS_SECONDS = 1,
     DRAIN_SECONDS_MAX = 20, /* after that what is in flight is left to the next start */
+    STOP_WAIT_SECONDS = 3,  /* the same while all of it waits for something that is away */
     EXIT_INTERRUPTED = 130,
 };
 
@@ -55,12 +55,45 @@ static time_t now_seconds(void)
     return now.tv_sec;
 }
 
-/* Until the end, an error, or the limit of draining. */
+/* A stop that was asked for. */
+struct stop {
+    time_t since; /* 0: nobody asked */
+    time_t moved; /* the last time that nothing was waited for */
+};
+
+/* Goes on with a stop that has not come to its end. Returns whether to give it up: what is sealed is
+ * found again by the next start, and what is not was never taken out of its source. */
+static bool give_up(weir_pipeline *pipeline, struct stop *stop, time_t now)
+{
+    struct weir_status status;
+
+    weir_pipeline_status(pipeline, &status);
+    bool waits = status.trouble[0] != '\0';
+    if (stop->since == 0) {
+        stop->since = stop->moved = now;
+        cli_output_line(WEIR_LOG_INFO, "stopping", "pipeline \"%s\": stopping: %s%s",
+                        weir_pipeline_name(pipeline),
+                        waits ? "a batch is open, and waits: " : "finishes the open batch",
+                        status.trouble);
+    }
+    if (!waits) {
+        stop->moved = now;
+    }
+    if (now - stop->moved < STOP_WAIT_SECONDS && now - stop->since < DRAIN_SECONDS_MAX) {
+        return false;
+    }
+    cli_output_line(WEIR_LOG_WARN, "stop_unfinished",
+                    "pipeline \"%s\": stopped with a batch open, which the next start takes up%s%s",
+                    weir_pipeline_name(pipeline), waits ? "; it waited: " : "", status.trouble);
+    return true;
+}
+
+/* Until the end, an error, or a stop that is given up. */
 static int run(weir_pipeline *pipeline, struct weir_error *err)
 {
     struct weir_status status;
     time_t progress_at = now_seconds() + PROGRESS_SECONDS;
-    time_t drain_until = 0;
+    struct stop stop = { 0 };
     bool finished = false;
 
     while (!finished) {
@@ -74,11 +107,8 @@ static int run(weir_pipeline *pipeline, struct weir_error *err)
             cli_output_progress(weir_pipeline_name(pipeline), &status);
             progress_at = now + PROGRESS_SECONDS;
         }
-        if (stopping != 0 && drain_until == 0) {
-            drain_until = now + DRAIN_SECONDS_MAX;
-        }
-        if (drain_until != 0 && now > drain_until) {
-            break; /* sealed batches are found again by the next start */
+        if (stopping != 0 && !finished && give_up(pipeline, &stop, now)) {
+            break;
         }
     }
     return WEIR_OK;

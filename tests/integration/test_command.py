@@ -54,6 +54,12 @@ def test_usage_errors(arguments):
     assert done.stderr
 
 
+def test_an_unknown_option_is_told_by_the_whole_name():
+    for verb in ("run", "prove"):
+        done = weir_process.run(verb, "--nonsense")
+        assert done.returncode == USAGE and done.stderr.startswith(f"weir {verb}: "), text_of(done)
+
+
 def test_a_file_that_is_not_there(scratch):
     done = weir_process.run("run", scratch / "nothing.sql")
     assert done.returncode in (FAILURE, PIPELINE), text_of(done)

@@ -81,6 +81,22 @@ def test_a_full_disk_is_waited_out(stage: Stage, small_disk: Path):
     stage.assert_exact()
 
 
+# covers: D-04
+def test_a_stop_does_not_wait_for_space(stage: Stage, small_disk: Path):
+    """It says what it waits for, gives up soon, and the next start has everything in once."""
+    weir = started(stage, small_disk)
+    ballast = fill(small_disk)
+    stage.send(4000)
+    wait_until(lambda: any(e["log_no_space"] for e in weir.events("progress")), 60, "a full log", 0.1)
+    assert weir.term(10) == 0
+    assert "No space left" in weir.events("stopping")[0]["message"], weir.tail()
+    assert weir.events("stop_unfinished"), weir.tail()
+    os.unlink(ballast)
+    weir.start(until_caught_up=True)
+    assert weir.wait(60) == 0
+    stage.assert_exact()
+
+
 # covers: D-06
 def test_a_kill_while_the_disk_is_full(stage: Stage, small_disk: Path):
     """What is found by a start on a full disk is kept until there is room, and then goes on."""

@@ -4,6 +4,7 @@
  * covers as a whole: P-02, P-04, P-07, P-08, P-09, P-10, P-12, P-20, P-29, P-30, P-32
  * covers as a whole: D-02, D-03, D-04, D-07, D-08, D-09, D-10, D-11, D-22, E-01, E-18
  * covers as a whole: G-04, G-05, G-06, G-08, G-09, G-16, G-31, G-36, K-01, K-11, K-16 */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static const char usage[] =
     "is\n"
     "       --report FILE                           the result as a table as well\n";
 
+enum { JOBS_MAX = 64 };
+
 struct command {
     uint64_t from, to, seed;
     uint32_t jobs;
@@ -31,16 +34,43 @@ struct command {
     size_t only_count;
 };
 
-static bool parse_range(const char *text, struct command *ret)
+/* A number at the beginning of text, which goes on at *ret_end. strtoull() alone takes "abc" for 0. */
+static bool parse_number(const char *text, const char **ret_end, uint64_t *ret)
 {
     char *end;
 
-    ret->from = strtoull(text, &end, 10);
-    if (strncmp(end, "..", 2) != 0) {
+    errno = 0;
+    *ret = strtoull(text, &end, 10);
+    *ret_end = end;
+    return text[0] >= '0' && text[0] <= '9' && errno == 0;
+}
+
+static bool parse_range(const char *text, struct command *ret)
+{
+    const char *end;
+
+    return parse_number(text, &end, &ret->from) && strncmp(end, "..", 2) == 0 &&
+           parse_number(end + 2, &end, &ret->to) && *end == '\0' && ret->to >= ret->from;
+}
+
+static bool parse_seed(const char *text, struct command *ret)
+{
+    const char *end;
+
+    ret->one = true;
+    return parse_number(text, &end, &ret->seed) && *end == '\0';
+}
+
+static bool parse_jobs(const char *text, struct command *ret)
+{
+    const char *end;
+    uint64_t jobs;
+
+    if (!parse_number(text, &end, &jobs) || *end != '\0' || jobs < 1 || jobs > JOBS_MAX) {
         return false;
     }
-    ret->to = strtoull(end + 2, &end, 10);
-    return *end == '\0' && ret->to >= ret->from;
+    ret->jobs = (uint32_t)jobs;
+    return true;
 }
 
 static bool parse_event(char *text, struct sim_event *ret)
@@ -90,6 +120,7 @@ static bool parse(int argc, char **argv, struct command *ret)
                                              { "exhaustive", no_argument, NULL, 'e' },
                                              { "report", required_argument, NULL, 'r' },
                                              { 0 } };
+    const char *wanted = "";
     bool ok = true;
     int c;
 
@@ -98,23 +129,26 @@ static bool parse(int argc, char **argv, struct command *ret)
         switch (c) {
         case 's':
             ok = parse_range(optarg, ret);
+            wanted = "--seeds takes FROM..TO, two numbers of which the second is not less";
             break;
         case 'j':
-            ret->jobs = (uint32_t)strtoul(optarg, NULL, 10);
-            ok = ret->jobs >= 1 && ret->jobs <= 64;
+            ok = parse_jobs(optarg, ret);
+            wanted = "--jobs takes a number from 1 to 64";
             break;
         case 'S':
-            ret->one = true;
-            ret->seed = strtoull(optarg, NULL, 10);
+            ok = parse_seed(optarg, ret);
+            wanted = "--seed takes a number";
             break;
         case 't':
             ret->traced = true;
             break;
         case 'o':
             ok = parse_only(optarg, ret);
+            wanted = "--only takes none, or TURN:FAULT,... as a failed seed prints them";
             break;
         case 'v':
             ok = sim_variant_choose(optarg);
+            wanted = "--variant takes the name of a rule to leave out";
             break;
         case 'l':
             ret->list = optarg;
@@ -128,11 +162,17 @@ static bool parse(int argc, char **argv, struct command *ret)
         case 'r':
             ret->report = fopen(optarg, "we");
             ok = ret->report != NULL;
+            wanted = "--report takes a file that can be written";
             break;
         default:
-            ok = false;
-            break;
+            return false; /* getopt has said why */
         }
+        if (!ok) {
+            (void)fprintf(stderr, "sim: %s, not '%s'\n", wanted, optarg);
+        }
+    }
+    if (ok && optind != argc) {
+        (void)fprintf(stderr, "sim: what is '%s'?\n", argv[optind]);
     }
     return ok && optind == argc;
 }
