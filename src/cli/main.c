@@ -27,9 +27,11 @@ static const struct verb {
     { "ddl", "FILE [--set NAME=VALUE]...", cli_ddl,
       "Prints the SQL that makes ledger and tables, for a database where weir may not." },
     { "wal", "dump|verify|stat|repair DIR [--json] [--yes]", cli_wal,
-      "The log of a data directory. dump prints every record, verify checks every byte, stat "
-      "counts\n"
-      "records, bytes and batches: they change nothing, and may be used while the pipeline runs.\n"
+      "The log of a data directory. dump prints every record but the log's own marks, verify "
+      "checks\n"
+      "every byte, stat counts records, bytes and batches: they change nothing, and may be used "
+      "while\n"
+      "the pipeline runs.\n"
       "repair cuts what a crash left of a write that was broken off, after showing it and asking; "
       "it\n"
       "refuses whatever else may be wrong. The next run would cut the same by itself." },

@@ -60,12 +60,14 @@ const struct weir_option_def weir_kafka_source_options[] = {
       .choices = "fail|skip",
       .help =
           "what to do when records that were to be read next are gone. fail stops. skip logs "
-          "topic, "
-          "partition and both offsets, counts the offsets between them (rows_lost) and goes on: at "
-          "the first record kept when retention has "
-          "passed the position (data_lost), at the log's end when that lies before the position "
-          "(log_diverged), at the same offset when another record stands where the last one read "
-          "was (topic_replaced). It never reads an offset again. Batches that were already "
+          "topic, partition and both offsets and goes on: at the first record kept when retention "
+          "has passed the position (data_lost; the offsets passed over count as rows_lost), at the "
+          "log's end when that lies before the position (log_diverged), at the same offset when "
+          "another record stands where the last one read was (topic_replaced). In the latter two "
+          "offsets do not tell how much is missing, and nothing is counted. It never reads an "
+          "offset again: what a topic that was made anew holds below the position is read under "
+          "another pipeline.name. Behind a skip there is no record to compare with until the next "
+          "one is read: a topic made anew in between goes unnoticed. Batches that were already "
           "planned, and a deleted topic, stop the pipeline in any case" },
     { .name = "isolation",
       .kind = WEIR_OPTION_CHOICE,
@@ -85,8 +87,9 @@ const struct weir_option_def weir_kafka_source_options[] = {
     SECRET("ssl.keystore.password"),
     { .name = "kafka.*",
       .kind = WEIR_OPTION_TEXT,
-      .help = "any property of librdkafka, such as kafka.security.protocol = 'sasl_ssl', but those "
-              "that weir must set by itself" },
+      .help =
+          "any property of librdkafka, but those that weir must set by itself; the name in double "
+          "quotes, because of its dots: \"kafka.security.protocol\" = 'sasl_ssl'" },
     { .name = NULL },
 };
 

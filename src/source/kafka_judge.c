@@ -10,30 +10,50 @@ enum {
     CORRUPT_TRIES_MAX = 4, /* a damaged batch is fetched so many times */
 };
 
-static int lose(struct kafka_source *self, struct kafka_partition *partition, const char *reason,
-                int64_t low, int64_t high, struct weir_error *err)
+/* on_data_loss = 'skip': goes on where there is something, and says what is passed over. */
+static void pass_over(struct kafka_source *self, struct kafka_partition *partition,
+                      const char *reason, int64_t low, int64_t high)
 {
     const char *topic = kafka_topic_name(self, partition);
     int64_t next = partition->reader.at.next;
     int64_t going_on = weir_position_clamp(next, low, high);
+    char unread[96] = "";
 
-    if (self->config.skip_lost && !self->is_replay) {
+    if (going_on >= next) {
         weir_log(WEIR_LOG_WARN, reason,
-                 "topic %s partition %d: offset %lld does not fit a log that holds %lld to %lld; "
-                 "going on at %lld (on_data_loss = 'skip')",
-                 topic, partition->number, (long long)next, (long long)low, (long long)high,
-                 (long long)going_on);
-        weir_loss_add(&partition->loss, next, going_on);
-        kafka_reader_skip(&partition->reader, going_on);
-        self->assign_wanted = true;
-        self->skipped = true;
+                 "topic %s partition %d: offset %lld was to be read next, and the log begins at "
+                 "%lld; going on there (on_data_loss = 'skip')",
+                 topic, partition->number, (long long)next, (long long)low);
+    } else {
+        if (low < going_on) {
+            (void)snprintf(unread, sizeof(unread), "offsets %lld to %lld are not read; ",
+                           (long long)low, (long long)going_on - 1);
+        }
+        weir_log(WEIR_LOG_WARN, reason,
+                 "topic %s partition %d: offset %lld was to be read next, and the log ends before "
+                 "%lld; going on there (on_data_loss = 'skip'), %sif the topic was made anew, run "
+                 "under another pipeline.name",
+                 topic, partition->number, (long long)next, (long long)high, unread);
+    }
+    weir_loss_add(&partition->loss, next, going_on);
+    kafka_reader_skip(&partition->reader, going_on);
+    self->assign_wanted = true;
+    self->skipped = true;
+}
+
+static int lose(struct kafka_source *self, struct kafka_partition *partition, const char *reason,
+                int64_t low, int64_t high, struct weir_error *err)
+{
+    if (self->config.skip_lost && !self->is_replay) {
+        pass_over(self, partition, reason, low, high);
         return WEIR_OK;
     }
     return weir_error_set_reason(
         err, WEIR_ECONFLICT, reason,
-        "topic %s partition %d: the next record to read has offset %lld, and the log holds %lld "
-        "to %lld%s",
-        topic, partition->number, (long long)next, (long long)low, (long long)high,
+        "topic %s partition %d: the next record to read has offset %lld, and the log begins at "
+        "%lld and ends before %lld%s",
+        kafka_topic_name(self, partition), partition->number, (long long)partition->reader.at.next,
+        (long long)low, (long long)high,
         self->is_replay ? " (needed to rebuild a batch that was already planned)" : "");
 }
 

@@ -163,7 +163,7 @@ static int judge(const struct weir_txn *txn, const struct weir_log_view *view,
     if (found->any_behind) {
         return conflict(err, "ledger_behind",
                         "the ledger is at batch %llu, but the log reaches back only to batch %llu: "
-                        "the database went back further than log_retain; nothing was written",
+                        "the database went back further than log.retain_bytes; nothing was written",
                         (unsigned long long)found->lowest->batch,
                         (unsigned long long)view->chain[0].id.batch);
     }
