@@ -115,6 +115,15 @@ def test_skip_leaves_the_bad_records_out_and_counts_them(stage: Stage):
                if "skipped" in json.dumps(event)), weir.tail()
 
 
+def rows_as_the_ledger_says(connection) -> int:
+    """In one snapshot: the COMMIT of a weir that has just ended may still be on its way in."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        there = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
+        assert there == ledger.rows_written(connection)
+    return there
+
+
 # covers: E-14
 @pytest.mark.parametrize("variant", [0, 4], ids=["decoder", "database"])
 def test_fail_stops_at_the_record_and_names_it(stage: Stage, variant: int):
@@ -131,14 +140,13 @@ def test_fail_stops_at_the_record_and_names_it(stage: Stage, variant: int):
     words = weir.text()
     assert stage.topic_name in words and str(offset) in words, weir.tail()
     connection = stage.connect()
-    there = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
-    assert there == ledger.rows_written(connection)
+    there = rows_as_the_ledger_says(connection)
     # A restart decides nothing about the record. What lies before it, and in other partitions, may get in.
     for _ in range(2):
         weir.start(until_caught_up=True)
         weir.expect(BAD_DATA)
-        then = connection.execute("SELECT count(*) FROM orders").fetchone()[0]
-        assert there <= then == ledger.rows_written(connection)
+        then = rows_as_the_ledger_says(connection)
+        assert there <= then
         there = then
     assert ledger.dead_letters(connection) == []
     # An operator decides: the record goes to the dead letters, everything else is there once.
