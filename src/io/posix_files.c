@@ -162,30 +162,50 @@ int posix_sync(void *self, struct weir_io_file *handle, struct weir_error *err)
     return fdatasync(file->fd) == 0 ? WEIR_OK : posix_fail(err, errno, "sync", file->path);
 }
 
+/* Length and number of names, and nothing else: who asks for the times of a file as well (stat, fstat) makes
+ * its next write dirty the inode, on kernels with multigrain timestamps (6.13), and a durable write of
+ * 4 KiB then takes a quarter more. */
+static int ask(int fd, const char *path, int flags, uint64_t *ret_bytes, uint64_t *ret_names)
+{
+    struct statx found;
+    struct stat old;
+
+    if (statx(fd, path, flags, STATX_SIZE | STATX_NLINK, &found) == 0) {
+        *ret_bytes = found.stx_size;
+        *ret_names = found.stx_nlink;
+        return 0;
+    }
+    if (errno == ENOENT ||
+        fstatat(fd, path, &old, flags) != 0) { /* a filter may forbid statx() alone */
+        return -1;
+    }
+    *ret_bytes = (uint64_t)old.st_size;
+    *ret_names = old.st_nlink;
+    return 0;
+}
+
 int posix_size(void *self, struct weir_io_file *handle, uint64_t *ret_bytes, bool *ret_is_named,
                struct weir_error *err)
 {
     struct posix_file *file = posix_file_of(handle);
-    struct stat stat;
+    uint64_t names;
 
     (void)self;
-    if (fstat(file->fd, &stat) != 0) {
+    if (ask(file->fd, "", AT_EMPTY_PATH, ret_bytes, &names) != 0) {
         return posix_fail(err, errno, "stat", file->path);
     }
-    *ret_bytes = (uint64_t)stat.st_size;
-    *ret_is_named = stat.st_nlink != 0;
+    *ret_is_named = names != 0;
     return WEIR_OK;
 }
 
 int posix_size_of(void *self, const char *path, uint64_t *ret_bytes, struct weir_error *err)
 {
-    struct stat stat;
+    uint64_t names;
 
     (void)self;
-    if (lstat(path, &stat) != 0) {
+    if (ask(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret_bytes, &names) != 0) {
         return posix_fail(err, errno, "stat", path);
     }
-    *ret_bytes = (uint64_t)stat.st_size;
     return WEIR_OK;
 }
 
