@@ -155,10 +155,10 @@ def read_results(faults: dict[str, Fault]) -> None:
 
 
 def is_case(case: str, test: Test) -> bool:
-    """`name`, `backend: name` or `name[parameters]`."""
+    """`name`, `backend: name`, `name, setting` or `name[parameters]`."""
     if test.path.suffix == ".py":
         return case.partition("[")[0] == test.name
-    return case == test.name or case.endswith(f": {test.name}")
+    return case.startswith(f"{test.name}, ") or f": {case}".endswith(f": {test.name}")
 
 
 # ---- telling -----------------------------------------------------------------------------------

@@ -389,18 +389,23 @@ static void at_most_once_goes_back_behind_a_change(void **state)
 
 /* --- Sources -------------------------------------------------------------------------------- */
 
-/* on_data_loss = 'skip' with a log that ends earlier than it did: going on further back must not
- * seal a range that runs backwards, which no start could read. */
+/* on_data_loss = 'skip', and six batches of a log that then ends earlier than it did. */
+static void init_with_a_cut_topic(struct small_pipeline *small)
+{
+    small_init(small, &(struct small_options){ .seed = 9, .skip_lost = true });
+    small_send(small, 60);
+    small_finish(small, "/a");
+    weir_memory_topic_cut(small->topic, 0, 5);
+}
+
+/* Going on further back must not seal a range that runs backwards, which no start could read. */
 static void skipping_back_seals_ranges_that_can_be_read(void **state)
 {
     struct small_pipeline small;
     struct small_process process;
 
     (void)state;
-    small_init(&small, &(struct small_options){ .seed = 9, .skip_lost = true });
-    small_send(&small, 60);
-    small_finish(&small, "/a");
-    weir_memory_topic_cut(small.topic, 0, 5);
+    init_with_a_cut_topic(&small);
     fail_commits(&small, WEIR_MEMORY_LOST_BEFORE, 7, UINT32_MAX, 1000);
     small_boot(&small, "/a", false, &process);
     small_must_run(&small, &process, 50);
@@ -423,10 +428,7 @@ static void where_skipping_back_goes_on_is_durable_at_once(void **state)
     struct small_process process;
 
     (void)state;
-    small_init(&small, &(struct small_options){ .seed = 9, .skip_lost = true });
-    small_send(&small, 60);
-    small_finish(&small, "/a");
-    weir_memory_topic_cut(small.topic, 0, 5);
+    init_with_a_cut_topic(&small);
     small_boot(&small, "/a", false, &process);
     small_must_run(&small, &process, 400);
     assert_int_equal(small_status(&process).committed, 7);
@@ -439,7 +441,7 @@ static void where_skipping_back_goes_on_is_durable_at_once(void **state)
 }
 
 /* Half of a batch is in that begins behind a loss. What was lost is no part of its range, so it is
- * rebuilt, though that can not be read any more. */
+ * rebuilt, though that cannot be read any more. */
 static void a_batch_behind_a_loss_is_rebuilt(void **state)
 {
     struct small_pipeline small;
